@@ -1,0 +1,43 @@
+# The README's two commands are `make book` and `make test`; each works on a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+HTML := _build/html
+
+.PHONY: book test check serve fmt wheel clean
+
+book: $(VENV)/installed
+	$(RUN) -m catalog check
+	$(RUN) -m catalog execute
+	$(VENV)/bin/jupyter-book build . -W -n --keep-going
+
+test: book
+	$(RUN) -m pytest tests
+	$(RUN) -m pytest --nbval-lax notebooks
+
+check: $(VENV)/installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m catalog check
+
+serve: book
+	$(RUN) -m http.server --bind 127.0.0.1 --directory $(HTML) 8000
+
+fmt: $(VENV)/installed
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+	$(RUN) -m catalog fmt
+
+wheel: $(VENV)/installed
+	$(RUN) -m pip wheel --no-deps --wheel-dir _build/dist .
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with make PYTHON=python3.12")'
+	@echo "Installing into $(VENV): about two minutes, once."
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[book,test]'
+	@touch $@
+
+clean:
+	rm -rf _build papers $(VENV)

@@ -1,0 +1,182 @@
+"""The book's side of the catalogue: a Sphinx extension that writes paper pages and fills chapters.
+
+- a page per paper is written to `papers/` (ignored by git) before Sphinx looks for documents;
+- a directive per template of `DIRECTIVES`, and the role `paper` for citations;
+- executed notebooks stand in for their sources, so that nothing is executed twice.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from catalog.check import BIB, THEMES, load
+from catalog.records import DOWNLOADS, EXECUTED, MIME, NOTEBOOKS, anchor, claims_of, read
+from catalog.render import TEMPLATES, Renderer
+
+PAGES = "papers"
+STATIC = Path(__file__).parent / "static"
+DIRECTIVES = {  # name -> number of arguments; the template bears the directive's name
+    "papers": 1,
+    "theme": 1,
+    "themes": 0,
+    "statistics": 0,
+    "browse": 0,
+    "corrections": 0,
+}
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register everything with Sphinx."""
+    app.add_config_value("catalog_assets", _digest(STATIC), "html")
+    for name, arguments in DIRECTIVES.items():
+        app.add_directive(name, type(name, (_Rendered,), {"required_arguments": arguments}))
+    app.add_role("paper", _PaperRole())
+    app.connect("config-inited", _configure)
+    app.connect("builder-inited", _write_pages)
+    app.connect("source-read", _stand_in)
+    app.connect("html-page-context", _choose_scripts, priority=900)
+    app.connect("build-finished", _copy_mathjax)
+    return {"parallel_read_safe": False, "version": "1"}
+
+
+_renderers: WeakKeyDictionary[Sphinx, Renderer] = WeakKeyDictionary()
+
+
+def _renderer(app: Sphinx) -> Renderer:
+    root = Path(app.srcdir)
+    if app not in _renderers:
+        _renderers[app] = Renderer(load(root), read(root))
+    return _renderers[app]
+
+
+def _configure(app: Sphinx, config: Any) -> None:
+    config.html_static_path.append(str(STATIC))
+    config.html_css_files.append("book.css")
+    config.html_js_files.append("book.js")
+    config.mathjax_path = "mathjax/tex-mml-chtml.js"
+    (Path(app.srcdir) / DOWNLOADS).mkdir(parents=True, exist_ok=True)
+    config.html_extra_path.append(str(Path(app.srcdir) / DOWNLOADS))
+    config.html_theme_options["logo"] = {"text": config.html_title}
+    config.html_context.setdefault("default_mode", "auto")
+    # the theme's own top bar would show a second search field
+    config.html_theme_options.setdefault("navbar_persistent", [])
+
+
+def _write_pages(app: Sphinx) -> None:
+    """Write the pages that changed and delete those of papers that are gone."""
+    renderer, folder = _renderer(app), Path(app.srcdir) / PAGES
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("*.md"):
+        if path.stem not in renderer.catalogue.papers:
+            path.unlink()
+    for key in renderer.catalogue.papers:
+        page, text = folder / f"{key}.md", renderer.paper_page(key)
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            page.write_text(text, encoding="utf-8")
+
+
+class _Rendered(SphinxDirective):
+    """A block rendered from the template that bears the directive's name."""
+
+    def run(self) -> list[nodes.Node]:
+        root, renderer = Path(self.env.srcdir), _renderer(self.env.app)
+        for path in [root / BIB, *(root / THEMES).glob("*.yml"), *(root / EXECUTED).glob("*")]:
+            self.env.note_dependency(str(path))
+        for path in TEMPLATES.iterdir():
+            self.env.note_dependency(str(path))
+        argument = self.arguments[0] if self.arguments else None
+        if (TEMPLATES / f"{self.name}.html.j2").exists():
+            html = renderer.render(f"{self.name}.html.j2", argument=argument)
+            return [nodes.raw("", html, format="html")]
+        text = renderer.render(f"{self.name}.md.j2", argument=argument)
+        block = nodes.container(classes=[f"catalog-{self.name}"])
+        self.state.nested_parse(StringList(text.splitlines(), self.name), 0, block)
+        return [block]
+
+
+class _PaperRole(SphinxRole):
+    """{paper}`key`: a citation in prose that links to the paper's page."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        self.env.note_dependency(str(Path(self.env.srcdir) / BIB))
+        paper = _renderer(self.env.app).catalogue.papers.get(self.text)
+        if paper is None:
+            message = self.inliner.reporter.error(f"unknown paper '{self.text}'", line=self.lineno)
+            return [nodes.problematic(self.rawtext, self.rawtext)], [message]
+        link = pending_xref(
+            "",
+            nodes.inline("", paper.citation, classes=["citation"]),
+            refdomain="std",
+            reftype="doc",
+            reftarget=f"/{PAGES}/{paper.key}",
+            refdoc=self.env.docname,
+            refexplicit=True,
+            refwarn=True,
+        )
+        return [link], []
+
+
+def _stand_in(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Give Sphinx the executed notebook, with downloads named and each claim's cell labelled."""
+    folder, _, name = docname.rpartition("/")
+    if folder != NOTEBOOKS:
+        return
+    executed = Path(app.srcdir) / EXECUTED / f"{name}.ipynb"
+    app.env.note_dependency(str(executed))
+    notebook = json.loads(executed.read_text(encoding="utf-8"))
+    cells = []
+    for cell in notebook["cells"]:
+        labels = [f"({anchor(claim['claim'])})=" for claim in claims_of(cell)]
+        if labels:
+            cells.append(_markdown("\n".join(labels)))
+            for output in cell["outputs"]:
+                output.get("data", {}).pop(MIME, None)  # data for the catalogue, not for the page
+        cells.append(cell)
+    files = [("notebook", "ipynb"), ("script", "py"), ("page", "html")]
+    links = [f'<a href="../exports/{name}.{end}" download>{text}</a>' for text, end in files]
+    cells.insert(1, _markdown(f'<p class="downloads">Download: {" · ".join(links)}</p>'))
+    source[0] = json.dumps({**notebook, "cells": cells})
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    identity = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return {"id": identity, "cell_type": "markdown", "metadata": {}, "source": text}
+
+
+def _choose_scripts(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """The table's scripts only where the table is; none of Thebe's, which this book never runs."""
+    if pagename == "browse":
+        app.add_js_file("datatables/dataTables.min.js")
+        app.add_js_file("browse.js")
+    scripts = context.get("script_files", [])
+    context["script_files"] = [s for s in scripts if "thebe" not in f"{s} {vars(s)}".lower()]
+
+
+def _copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """The part of MathJax that the pages load, from the package that ships it."""
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    if error or app.builder.format != "html" or spec is None or spec.origin is None:
+        return
+    source = Path(spec.origin).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "mathjax"
+    fonts = Path("output/chtml/fonts/woff-v2")
+    (target / fonts).mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "tex-mml-chtml.js", target)
+    shutil.copytree(source / fonts, target / fonts, dirs_exist_ok=True)
+
+
+def _digest(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

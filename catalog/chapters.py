@@ -1,0 +1,129 @@
+"""catalog/themes/<theme>.yml to themes and back: the one reader and the one writer."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from catalog.model import Claim, Entry, Theme
+from catalog.problems import Place, Problem, did_you_mean
+from catalog.vocabulary import ASSUMPTIONS, LEVELS
+
+VOCABULARIES = {"level": LEVELS, "assumes": ASSUMPTIONS}
+
+
+def read(path: Path, name: str) -> tuple[Theme | None, list[Problem]]:
+    """The theme of one YAML file and all its problems; `name` is the file's name in messages."""
+    try:
+        data = _yaml().load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        what = " ".join(str(error.problem or error.context).split())
+        return None, [Problem(Place(name, line), f"is not YAML: {what}.", "Mend this line.")]
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        return None, [Problem(Place(name, 1), f"cannot be read: {error}.", "Save it as UTF-8.")]
+    if not isinstance(data, CommentedMap):
+        return None, [Problem(Place(name, 1), "holds no fields.", "Start with 'title:'.")]
+    values = {"slug": path.stem, "place": Place(name, 1), **_plain(data, name)}
+    try:
+        return Theme(**values), []
+    except ValidationError as error:
+        return None, [_problem(fault, data, name) for fault in error.errors()]
+
+
+def _plain(data: CommentedMap, name: str) -> dict[str, Any]:
+    """The file's data with the place of each paper's entry filled in."""
+    values = dict(data)
+    entries = values.get("papers")
+    if isinstance(entries, list):
+        values["papers"] = [
+            {**entry, "place": Place(name, entries.lc.item(i)[0] + 1)}  # type: ignore[attr-defined]
+            if isinstance(entry, dict)
+            else entry
+            for i, entry in enumerate(entries)
+        ]
+    return values
+
+
+def _problem(fault: Any, data: CommentedMap, name: str) -> Problem:
+    node: Any = data
+    line = 0
+    owner = ""
+    for step in fault["loc"]:
+        if isinstance(node, CommentedMap):
+            owner = f"{node['key']}: " if "key" in node else owner
+        try:
+            line = node.lc.key(step)[0] if isinstance(node, CommentedMap) else node.lc.item(step)[0]
+            node = node[step]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            break
+    what, remedy = _say(fault)
+    return Problem(Place(name, line + 1), owner + what, remedy)
+
+
+def _say(fault: Any) -> tuple[str, str]:
+    steps = [step for step in fault["loc"] if isinstance(step, str)]
+    field = steps[-1] if steps else "papers"
+    if fault["type"] == "missing":
+        return f"the field '{field}' is missing.", f"Add '{field}:'."
+    if fault["type"] == "extra_forbidden":
+        model = Claim if "claims" in steps[:-1] else Entry if "papers" in steps[:-1] else Theme
+        remedy = did_you_mean(field, list(model.model_fields), "catalog/model.py")
+        return f"unknown field '{field}'.", remedy
+    if fault["type"] == "literal_error":
+        remedy = did_you_mean(
+            str(fault["input"]), VOCABULARIES.get(field, ()), "catalog/vocabulary.py"
+        )
+        return f"unknown {field} '{fault['input']}'.", remedy
+    if fault["type"] == "string_too_long":
+        limit = fault["ctx"]["max_length"]
+        return f"{field} has {len(fault['input'])} characters.", f"At most {limit}: one fact."
+    what, _, remedy = fault["msg"].removeprefix("Value error, ").partition(". ")
+    return f"{field}: {what}.", remedy or f"Got '{fault['input']}'."
+
+
+def write(path: Path) -> str:
+    """The file in canonical layout: fields in the model's order, a blank line before each paper.
+
+    Comments stay with their field. Nothing else changes; the caller checks the file first.
+    """
+    data = _yaml().load(path.read_text(encoding="utf-8"))
+    _order(data, Theme)
+    for entry in data.get("papers", []):
+        _order(entry, Entry)
+        for claim in entry.get("claims", []):
+            _order(claim, Claim)
+    stream = io.StringIO()
+    _yaml().dump(data, stream)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    return "\n".join(_spaced([line for line in lines if line])) + "\n"
+
+
+def _order(node: CommentedMap, model: type[Any]) -> None:
+    for field in [field for field in model.model_fields if field in node]:
+        node.move_to_end(field)
+
+
+def _spaced(lines: list[str]) -> list[str]:
+    """`lines` with one blank line before each paper and the comments above it."""
+    spaced: list[str] = []
+    for index, line in enumerate(lines):
+        block = next(
+            row for row in lines[index:] if not row.lstrip().startswith("#") or row is lines[-1]
+        )
+        first = not (index and lines[index - 1].lstrip().startswith("#"))
+        if block.startswith("  - key:") and first:
+            spaced.append("")
+        spaced.append(line)
+    return spaced
+
+
+def _yaml() -> YAML:
+    yaml = YAML()  # round trip: keeps lines and comments, builds no objects
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 10_000
+    return yaml

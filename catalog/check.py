@@ -1,0 +1,186 @@
+"""Load the whole catalogue and check what no single file can know. Every problem, one run."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from catalog import bibliography, chapters
+from catalog.model import Catalogue, Paper, Theme, fold, words
+from catalog.problems import CatalogueError, Place, Problem, did_you_mean, relative
+
+BIB = "papers.bib"
+THEMES = "catalog/themes"
+VENUES = "catalog/venues.yml"
+
+
+def load(root: Path) -> Catalogue:
+    """The checked catalogue below `root`; raises CatalogueError with every problem found."""
+    catalogue, problems = examine(root)
+    if problems:
+        raise CatalogueError(problems)
+    return catalogue
+
+
+def examine(root: Path) -> tuple[Catalogue, list[Problem]]:
+    """The catalogue as far as it can be read, and all its problems in order of place."""
+    papers, problems = bibliography.read(root / BIB, BIB)
+    files = sorted((root / THEMES).glob("*.yml"))
+    themes: list[Theme] = []
+    for path in files:
+        theme, found = chapters.read(path, relative(path, root))
+        themes += [theme] if theme else []
+        problems += found
+    venues, found = _venues(root)
+    problems += found
+    catalogue = Catalogue(
+        papers={paper.key: paper for paper in papers},
+        themes=tuple(sorted(themes, key=lambda theme: (theme.order, theme.slug))),
+        venues=venues,
+    )
+    # What is broken still counts as being there: its own problem is reported, not its absence
+    keys = bibliography.keys(root / BIB)
+    slugs = [path.stem for path in files]
+    problems += _papers(catalogue)
+    problems += _themes(catalogue, root, keys, slugs)
+    problems += _prose(catalogue, root, keys)
+    return catalogue, sorted(set(problems))
+
+
+def _venues(root: Path) -> tuple[dict[str, str], list[Problem]]:
+    """The short name of each venue's full name."""
+    try:
+        data = YAML(typ="safe").load((root / VENUES).read_text(encoding="utf-8"))
+        return {str(full): str(short) for short, full in data.items()}, []
+    except (OSError, UnicodeDecodeError, YAMLError, AttributeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = Place(VENUES, mark.line + 1 if mark else 1)
+        return {}, [Problem(place, "cannot be read.", "Write lines 'short name: full name'.")]
+
+
+def _papers(catalogue: Catalogue) -> Iterator[Problem]:
+    papers = list(catalogue.papers.values())
+    yield from _twins(papers, "arXiv id", lambda paper: [paper.eprint or ""])
+    yield from _twins(papers, "DOI", lambda paper: [(paper.doi or "").lower()])
+    yield from _twins(papers, "OpenReview id", lambda paper: [paper.openreview or ""])
+    yield from _twins(
+        papers, "title", lambda p: {"".join(words(title)) for title in (p.title, *p.aliases)}
+    )
+    for paper in papers:
+        if paper.venue and paper.venue not in catalogue.venues:
+            remedy = did_you_mean(paper.venue, list(catalogue.venues), VENUES)
+            yield Problem(paper.place, f"{paper.key}: unknown venue '{paper.venue}'.", remedy)
+        family = re.sub("[^a-z]", "", fold(paper.authors[0].family))
+        stem = f"{family}{paper.year}"
+        title = {word for text in (paper.title, *paper.aliases) for word in words(text)}
+        if not (paper.key.startswith(stem) and paper.key[len(stem) :] in title):
+            what = f"the key {paper.key} does not fit the paper."
+            remedy = f"Use {stem} and a word of the title, the first that says something."
+            yield Problem(paper.place, what, remedy)
+
+
+def _twins(
+    papers: list[Paper], what: str, identities: Callable[[Paper], Iterable[str]]
+) -> Iterator[Problem]:
+    seen: dict[str, Paper] = {}
+    for paper in papers:
+        for identity in filter(None, identities(paper)):
+            twin = seen.setdefault(identity, paper)
+            if twin is not paper:
+                yield Problem(
+                    paper.place,
+                    f"{paper.key} has the {what} of {twin.key} (line {twin.place.line}).",
+                    "Merge them or drop one.",
+                )
+
+
+def _themes(
+    catalogue: Catalogue, root: Path, keys: list[str], slugs: list[str]
+) -> Iterator[Problem]:
+    homes: dict[str, Place] = {}
+    for theme in catalogue.themes:
+        for slug in theme.prerequisites:
+            if slug not in slugs:
+                remedy = did_you_mean(slug, slugs, THEMES)
+                yield Problem(theme.place, f"unknown prerequisite '{slug}'.", remedy)
+        for notebook in theme.notebooks:
+            yield from _notebook(theme.place, notebook, root)
+        for entry in theme.papers:
+            if entry.key not in keys:
+                remedy = did_you_mean(entry.key, keys, BIB)
+                yield Problem(entry.place, f"unknown key '{entry.key}'.", remedy)
+            if (home := homes.setdefault(entry.key, entry.place)) is not entry.place:
+                remedy = "Keep one and name the other theme in 'also'."
+                yield Problem(entry.place, f"{entry.key} is at home at {home} already.", remedy)
+            for slug in entry.also:
+                if slug not in slugs or slug == theme.slug:
+                    remedy = did_you_mean(slug, [s for s in slugs if s != theme.slug], THEMES)
+                    what = f"{entry.key}: '{slug}' in 'also' is not another theme."
+                    yield Problem(entry.place, what, remedy)
+            for claim in entry.claims:
+                yield from _notebook(entry.place, claim.notebook, root)
+    if len(catalogue.themes) == len(slugs):
+        for key in catalogue.papers.keys() - homes.keys():
+            remedy = f"Add it to one file of {THEMES} with a reason."
+            yield Problem(catalogue.papers[key].place, f"{key} is in no theme.", remedy)
+    yield from _reasons(catalogue)
+    yield from _orders(catalogue)
+    yield from _cycles(catalogue)
+
+
+def _notebook(place: Place, notebook: str, root: Path) -> Iterator[Problem]:
+    if not (root / "notebooks" / f"{notebook}.ipynb").is_file():
+        known = [path.stem for path in (root / "notebooks").glob("*.ipynb")]
+        yield Problem(
+            place, f"there is no notebook '{notebook}'.", did_you_mean(notebook, known, "notebooks")
+        )
+
+
+def _reasons(catalogue: Catalogue) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for theme in catalogue.themes:
+        for entry in theme.papers:
+            twin = seen.setdefault(fold(entry.why), entry.key)
+            if twin != entry.key:
+                what = f"{entry.key} has the same 'why' as {twin}."
+                yield Problem(entry.place, what, "Say what this paper alone does.")
+
+
+def _orders(catalogue: Catalogue) -> Iterator[Problem]:
+    seen: dict[int, str] = {}
+    for theme in catalogue.themes:
+        twin = seen.setdefault(theme.order, theme.slug)
+        if twin != theme.slug:
+            what = f"the order {theme.order} is taken by {twin}."
+            yield Problem(theme.place, what, "Give each theme its own number.")
+
+
+def _cycles(catalogue: Catalogue) -> Iterator[Problem]:
+    try:
+        TopologicalSorter({theme.slug: theme.prerequisites for theme in catalogue.themes}).prepare()
+    except CycleError as error:
+        path = error.args[1]
+        place = next(theme.place for theme in catalogue.themes if theme.slug in path)
+        what = f"the prerequisites form a cycle: {' -> '.join(reversed(path))}."
+        yield Problem(place, what, "Remove one of them.")
+
+
+def _prose(catalogue: Catalogue, root: Path, keys: list[str]) -> Iterator[Problem]:
+    """Citations in prose name papers that exist; a theme's chapter bears the theme's title."""
+    pages = [*(root / THEMES).glob("*.md"), *root.glob("*.md")]
+    for path in sorted(pages):
+        name = relative(path, root)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            for key in re.findall(r"\{paper\}`([^`]*)`", line):
+                if key not in keys:
+                    remedy = did_you_mean(key, keys, BIB)
+                    yield Problem(Place(name, number), f"cites the unknown key '{key}'.", remedy)
+    for theme in catalogue.themes:
+        page = root / THEMES / f"{theme.slug}.md"
+        heading = page.read_text(encoding="utf-8").partition("\n")[0] if page.is_file() else ""
+        if heading != f"# {theme.title}":
+            what = f"the chapter {THEMES}/{theme.slug}.md does not begin with '# {theme.title}'."
+            yield Problem(theme.place, what, "Make title and heading the same.")

@@ -1,0 +1,93 @@
+"""Run each notebook once with papermill, and again only if something it stands on has changed.
+
+The executed copy carries a digest of the notebook's code, of ntklib's sources and of the installed
+versions: an edit of the library re-computes every claim, however warm the caches are.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+from catalog.records import DOWNLOADS, EXECUTED, NOTEBOOKS
+
+DIGEST = "ntk-book-digest"
+
+
+def execute_all(root: Path) -> None:
+    """Bring `_build/executed` and the downloads up to date; a failing cell raises."""
+    sources = sorted((root / NOTEBOOKS).glob("*.ipynb"))
+    environment = _environment(root)
+    for path in {*(root / EXECUTED).glob("*.ipynb")} - {root / EXECUTED / p.name for p in sources}:
+        path.unlink()
+    for number, source in enumerate(sources, start=1):
+        target = root / EXECUTED / source.name
+        digest = hashlib.sha256(environment + _code(source)).hexdigest()
+        if _digest_of(target) == digest:
+            print(f"{source.name} ({number} of {len(sources)}): up to date")
+            continue
+        print(f"{source.name} ({number} of {len(sources)}): running", flush=True)
+        _execute(source, target, digest, root)
+        _export(target, root / DOWNLOADS / "exports")
+
+
+def _execute(source: Path, target: Path, digest: str, root: Path) -> None:
+    import papermill
+
+    cache = root / "_build" / "jax-cache"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)  # what it holds is out of date, also if the run fails
+    draft = root / "_build" / f"running-{target.name}"
+    papermill.execute_notebook(
+        source, draft, kernel_name="python3", cwd=source.parent, progress_bar=sys.stderr.isatty()
+    )
+    notebook = json.loads(draft.read_text(encoding="utf-8"))
+    notebook["metadata"][DIGEST] = digest
+    draft.write_text(json.dumps(notebook), encoding="utf-8")
+    draft.replace(target)
+
+
+def _export(executed: Path, folder: Path) -> None:
+    """The script and the stand-alone page that readers download."""
+    from nbconvert import HTMLExporter, ScriptExporter
+    from traitlets.config import Config
+
+    folder.mkdir(parents=True, exist_ok=True)
+    hidden = {"enabled": True, "remove_cell_tags": ["remove-cell", "injected-parameters"]}
+    html = HTMLExporter(config=Config(TagRemovePreprocessor=hidden))
+    html.mathjax_url = "../_static/mathjax/tex-mml-chtml.js"
+    html.require_js_url = html.jquery_url = ""
+    for exporter, suffix in ((html, ".html"), (ScriptExporter(), ".py")):
+        text, _ = exporter.from_filename(str(executed))
+        (folder / executed.name).with_suffix(suffix).write_text(text, encoding="utf-8")
+    shutil.copy(executed, folder)
+
+
+def _environment(root: Path) -> bytes:
+    digest = hashlib.sha256()
+    for path in sorted((root / "ntklib").rglob("*")):
+        if path.suffix in (".py", ".mplstyle"):
+            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    versions = sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions()})
+    digest.update("\n".join([sys.version, *versions]).encode())
+    return digest.digest()
+
+
+def _code(source: Path) -> bytes:
+    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    return json.dumps(
+        [[cell["cell_type"], cell["source"], cell["metadata"]] for cell in cells]
+    ).encode()
+
+
+def _digest_of(executed: Path) -> str | None:
+    if not executed.is_file():
+        return None
+    metadata = json.loads(executed.read_text(encoding="utf-8"))["metadata"]
+    digest: str | None = metadata.get(DIGEST)
+    return digest

@@ -1,0 +1,48 @@
+"""A problem: where it is, what is wrong, what to do. Problems are collected, not raised."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A line of a file; line numbers start at 1 and the path is relative to the repository root."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One defect of the catalogue's data, with the remedy."""
+
+    place: Place
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.place}  {self.what}  {self.remedy}"
+
+
+class CatalogueError(Exception):
+    """The catalogue cannot be used: carries every problem found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def did_you_mean(word: str, known: tuple[str, ...] | list[str], where: str) -> str:
+    """The remedy for an unknown word of a closed vocabulary."""
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    hint = f"Did you mean '{near[0]}'? " if near else ""
+    return f"{hint}The known ones are in {where}."
+
+
+def relative(path: Path, root: Path) -> str:
+    """`path` as it is shown in messages: relative to the repository root."""
+    return path.relative_to(root).as_posix()

@@ -1,0 +1,173 @@
+"""From the catalogue to text: pages in MyST Markdown and tables in HTML, through Jinja templates.
+
+Text of the catalogue is untrusted. In a `.md.j2` template every expression is escaped for MyST, in
+a `.html.j2` template for HTML, by the environment and not by the template's author: no text of a
+paper can become markup.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from catalog.bibliography import format_entry
+from catalog.model import Catalogue, Entry, Paper, fold
+from catalog.records import Record, anchor
+from catalog.vocabulary import LEVELS
+
+LEVEL_NAMES = {level: level.replace("-", " ").capitalize() for level in LEVELS}
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def escape_myst(value: object) -> Markup:
+    """`value` as literal MyST text: one line, every punctuation mark escaped with a backslash."""
+    if hasattr(value, "__html__"):
+        return Markup(value)
+    text = " ".join(str(value).split())
+    return Markup(re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text))
+
+
+def link(text: str, url: str) -> Markup:
+    """A link out of the book as inline HTML: MyST's own would escape an `&` of `url` twice."""
+    return Markup(f'<a class="reference external" href="{escape(url)}">{escape_myst(text)}</a>')
+
+
+def code(text: str) -> Markup:
+    """A name in code: inline HTML, because a backslash escapes nothing inside backticks."""
+    return Markup(f'<code class="docutils literal notranslate">{escape_myst(text)}</code>')
+
+
+def bibtex(paper: Paper) -> Markup:
+    """The entry that readers copy: what LaTeX knows, with the capitals of acronyms protected."""
+    ours = re.compile("  (pdf|code|openreview|alias|listed|annotation) = ")
+    lines = [line for line in format_entry(paper).splitlines() if not ours.match(line)]
+    lines[1] = re.sub(r"(?<!\w)(\w+[A-Z]\w*)", r"{\1}", lines[1])
+    if paper.eprint:
+        at = next(i for i, line in enumerate(lines) if line.startswith("  eprint"))
+        lines.insert(at + 1, "  archiveprefix = {arXiv},")
+    return Markup("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Renders the templates for one catalogue and the claims measured for it."""
+
+    catalogue: Catalogue
+    records: dict[str, Record]
+
+    def paper_page(self, key: str) -> str:
+        """The page of one paper."""
+        return self.render("paper.md.j2", paper=self.catalogue.papers[key])
+
+    def render(self, template: str, **context: Any) -> str:
+        """The text of a template; the names it can use are the context and the methods below."""
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            undefined=StrictUndefined,
+            autoescape=True,
+            finalize=escape_myst if template.endswith(".md.j2") else None,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.globals.update(
+            catalogue=self.catalogue,
+            view=self,
+            levels=LEVELS,
+            level_names=LEVEL_NAMES,
+        )
+        environment.filters.update(link=link, code=code, bibtex=bibtex, fold=fold, anchor=anchor)
+        return environment.get_template(template).render(**context)
+
+    def venue_line(self, paper: Paper) -> str:
+        """Venue, volume and pages as printed under the authors."""
+        if paper.kind == "misc":
+            return f"arXiv preprint, {paper.year}"
+        volume = paper.volume and f"volume {paper.volume}" + (
+            f"({paper.number})" if paper.number else ""
+        )
+        pages = paper.pages and f"pages {paper.pages}"
+        return ", ".join(filter(None, [paper.venue, str(paper.year), volume, pages]))
+
+    def links(self, paper: Paper) -> list[tuple[str, str]]:
+        """What a reader can open, by name; no address twice."""
+        arxiv = f"https://arxiv.org/abs/{paper.eprint}" if paper.eprint else None
+        forum = f"https://openreview.net/forum?id={paper.openreview}" if paper.openreview else None
+        doi = f"https://doi.org/{paper.doi}" if paper.doi else None
+        named = [
+            (f"arXiv:{paper.eprint}", arxiv),
+            ("OpenReview", forum),
+            (f"doi:{paper.doi}", doi),
+            ("Landing page", paper.url),
+            ("PDF", paper.pdf),
+            *[("Code", link) for link in paper.code],
+        ]
+        unique: dict[str, str] = {}
+        for name, link in named:
+            if link and link.lower() not in map(str.lower, unique):
+                unique[link] = name
+        return [(name, link) for link, name in unique.items()]
+
+    def listed_differently(self, paper: Paper) -> str | None:
+        """The venue and year that the list gives, where they are not those of publication."""
+        published = f"{self.catalogue.venue(paper)} {paper.year}"
+        return paper.listed if paper.listed and paper.listed != published else None
+
+    def claims(self, entries: Iterable[Entry]) -> list[tuple[Entry, Any, Record]]:
+        """Each claim of the entries with what was measured for it."""
+        found = []
+        for entry in entries:
+            for claim in entry.claims:
+                claim_id = f"{entry.key}/{claim.id}"
+                if claim_id not in self.records:
+                    raise LookupError(f"{claim_id} was not computed: run python -m catalog execute")
+                found.append((entry, claim, self.records[claim_id]))
+        return found
+
+    def neighbours(self, key: str) -> list[Paper]:
+        """The two papers before and the two after it in its theme's reading order."""
+        keys = [entry.key for entry in self.catalogue.home(key).papers]
+        at = keys.index(key)
+        near = keys[max(0, at - 2) : at] + keys[at + 1 : at + 3]
+        return [self.catalogue.papers[k] for k in near]
+
+    def same_authors(self, key: str) -> list[Paper]:
+        """Other papers that share an author, oldest first."""
+        names = {fold(str(name)) for name in self.catalogue.papers[key].authors}
+        others = [
+            paper
+            for paper in self.catalogue.papers.values()
+            if paper.key != key and names & {fold(str(name)) for name in paper.authors}
+        ]
+        return sorted(others, key=lambda paper: (paper.year, paper.key))
+
+    def search_text(self, paper: Paper) -> str:
+        """Everything a search of the browse page looks at, with accents and without."""
+        text = " ".join(
+            [paper.title, *paper.aliases, *map(str, paper.authors), paper.key, paper.eprint or ""]
+        )
+        return f"{text} {fold(text)}"
+
+    def papers_by_date(self) -> list[tuple[Paper, Entry]]:
+        """Every paper with its entry, newest first."""
+        papers = sorted(self.catalogue.papers.values(), key=lambda p: (-p.year, fold(p.title)))
+        return [(paper, self.catalogue.entry(paper.key)) for paper in papers]
+
+    def facets(self) -> list[tuple[str, str, list[tuple[str, str]]]]:
+        """The choices of the browse page: name, label, and the values with their labels."""
+        papers = self.catalogue.papers.values()
+        years = sorted({str(paper.year) for paper in papers}, reverse=True)
+        venues = sorted({self.catalogue.venue(paper) for paper in papers}, key=fold)
+        return [
+            ("year", "Year", [(year, year) for year in years]),
+            ("venue", "Venue", [(venue, venue) for venue in venues]),
+            ("theme", "Theme", [(theme.slug, theme.title) for theme in self.catalogue.themes]),
+            ("level", "Level", [(level, LEVEL_NAMES[level]) for level in LEVELS]),
+        ]
+
+    def all_entries(self) -> list[Entry]:
+        """Every entry in reading order."""
+        return [entry for theme in self.catalogue.themes for entry in theme.papers]

@@ -1,0 +1,38 @@
+"""The closed vocabularies of the catalogue: every word that a theme file may use as a tag."""
+
+from typing import Literal, get_args
+
+Level = Literal["start-here", "core", "further"]
+
+Assumption = Literal[
+    "infinite-width",
+    "polynomial-width",
+    "finite-width",
+    "two-layer",
+    "deep",
+    "relu",
+    "smooth-activation",
+    "gradient-flow",
+    "gradient-descent",
+    "stochastic-gradient",
+    "squared-loss",
+    "logistic-loss",
+    "spherical-data",
+    "gaussian-data",
+    "separated-data",
+    "proportional-asymptotics",
+    "label-noise",
+    "mean-field-scaling",
+    "ntk-parameterisation",
+    "standard-parameterisation",
+    "orthogonal-initialisation",
+    "weight-decay",
+    "linear-model",
+    "empirical",
+]
+
+Kind = Literal["article", "inproceedings", "misc"]
+
+LEVELS: tuple[str, ...] = get_args(Level)
+ASSUMPTIONS: tuple[str, ...] = get_args(Assumption)
+KINDS: tuple[str, ...] = get_args(Kind)

@@ -1,0 +1,44 @@
+"""Kernels of infinitely wide neural networks: one recursion, many mixings."""
+
+from ntklib.claims import ClaimError, ClaimRecord, check, claim
+from ntklib.dense import Dense, DenseMixing, DenseNetwork
+from ntklib.duals import AbstractDual, Erf, Relu
+from ntklib.dynamics import GradientFlow
+from ntklib.empirical import empirical_ntk, linearize
+from ntklib.rates import PowerLaw, power_law
+from ntklib.recursion import (
+    AbstractMixing,
+    Covariances,
+    Kernels,
+    activate,
+    affine,
+    layer,
+    variances,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AbstractDual",
+    "AbstractMixing",
+    "ClaimError",
+    "ClaimRecord",
+    "Covariances",
+    "Dense",
+    "DenseMixing",
+    "DenseNetwork",
+    "Erf",
+    "GradientFlow",
+    "Kernels",
+    "PowerLaw",
+    "Relu",
+    "activate",
+    "affine",
+    "check",
+    "claim",
+    "empirical_ntk",
+    "layer",
+    "linearize",
+    "power_law",
+    "variances",
+]

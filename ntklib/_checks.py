@@ -1,0 +1,80 @@
+"""What every public function asks of its arguments: the rule, what came, what to do."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """Raise one `ValueError` that lists every problem, or return if there is none."""
+    text = "\n".join(problems)
+    if text:
+        raise ValueError(text)
+
+
+def at_least_one(name: str, value: int, hint: str) -> list[str]:
+    """`name` counts something that there must be."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        return [f"`{name}` must be an integer, got {value!r}. {hint}"]
+    return [] if value >= 1 else [f"`{name}` must be at least 1, got {value}. {hint}"]
+
+
+def number(value: ArrayLike) -> ArrayLike:
+    """A plain number as a Python float, which never widens float32 arrays; arrays as they are."""
+    return float(value) if isinstance(value, int | float | np.generic) else value
+
+
+def deviation(name: str, value: ArrayLike) -> list[str]:
+    """`name` is a standard deviation: one number, finite and not negative (when concrete)."""
+    if np.shape(value) != ():
+        return [f"`{name}` must be one number, got shape {np.shape(value)}. Pass a scalar."]
+    if isinstance(value, jax.core.Tracer) or (np.isfinite(value) and np.asarray(value) >= 0):
+        return []
+    hint = "It is a standard deviation, not a variance."
+    return [f"`{name}` must be finite and not negative, got {value}. {hint}"]
+
+
+def floats(name: str, x: Array) -> list[str]:
+    """`name` holds floating-point numbers, none of them NaN or infinite (when concrete)."""
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        return [f"`{name}` must be floating point, got {x.dtype}. Use `{name}.astype(float)`."]
+    if isinstance(x, jax.core.Tracer) or bool(np.isfinite(np.asarray(x)).all()):
+        return []
+    return [f"`{name}` must be finite, got NaN or infinity. Clean or drop those rows first."]
+
+
+def rows(name: str, x: Array) -> list[str]:
+    """`name` is a table: one input a row, at least one feature."""
+    if x.ndim == 2 and x.shape[1] > 0:
+        return floats(name, x)
+    hint = f"One input is `{name}[None, :]`; flatten images first."
+    return [f"`{name}` must have shape (inputs, features), got {x.shape}. {hint}"]
+
+
+def two_tables(x1: Array, x2: Array | None) -> None:
+    """Both sides of a kernel are tables over the same features."""
+    problems = rows("x1", x1)
+    if x2 is not None:
+        problems += rows("x2", x2)
+        if x1.ndim == 2 and x2.ndim == 2 and x1.shape[1] != x2.shape[1]:
+            problems.append(
+                f"`x1` and `x2` must have the same features, got {x1.shape[1]} and "
+                f"{x2.shape[1]}. Rows are inputs, columns are features."
+            )
+    refuse(problems)
+
+
+def one_row_each(f: Callable[[Any, Array], Array], params: Any, x: Array) -> None:
+    """`f(params, x)` gives one row of outputs for each row of `x`."""
+    refuse(floats("x", x) if x.ndim else ["`x` must have one row an input, got a scalar."])
+    shape = jax.eval_shape(f, params, x).shape
+    if len(shape) != 2 or shape[0] != x.shape[0]:
+        hint = "A network with one output returns (n, 1): add `[:, None]`."
+        raise ValueError(
+            f"`f(params, x)` must have shape ({x.shape[0]}, outputs), got {shape}. {hint}"
+        )

@@ -1,0 +1,93 @@
+"""Empirical kernels of any differentiable function, and its linearisation."""
+
+import functools
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ntklib import _checks
+
+Params = TypeVar("Params")
+
+
+def empirical_ntk(
+    f: Callable[[Params, Array], Array],
+    params: Params,
+    x1: Float[Array, "n *features"],
+    x2: Float[Array, "m *features"] | None = None,
+    *,
+    outputs: Literal["full", "trace"] = "trace",
+) -> Float[Array, "..."]:
+    r"""The tangent kernel of `f` at its parameters.
+
+    .. math:: \hat\Theta_{ij,ab} = \sum_p \frac{\partial f_a(x_{1,i})}{\partial \theta_p}
+              \frac{\partial f_b(x_{2,j})}{\partial \theta_p}, \qquad
+              \hat\Theta_{ij} = \frac{1}{o} \sum_{a=1}^{o} \hat\Theta_{ij,aa}
+
+    Args:
+        f: maps `(params, x)` to (n, o), each row of `x` by itself; it is called a row at a time.
+        params: any pytree of floating-point arrays.
+        x1: inputs, one a row.
+        x2: other inputs. Without them the kernel is between `x1` and itself.
+        outputs: "trace" is the mean over the o outputs, (n, m), to be compared with the limit;
+            "full" keeps all pairs of outputs, (n, m, o, o).
+
+    Raises:
+        ValueError: if `f` does not return (n, o), an input is not finite, or `outputs` is unknown.
+
+    Cost: o backward passes a row and O(n m o P) (trace) or O(n m o^2 P) (full) to contract, for P
+    parameters; O((n + m) o P) memory.
+    Source: jacot2018neural.
+    """
+    subscripts = {"full": "iap,jbp->ijab", "trace": "iap,jap->ij"}
+    if outputs not in subscripts:
+        raise ValueError(f'`outputs` must be "full" or "trace", got {outputs!r}.')
+    _checks.one_row_each(f, params, x1)
+    J1 = _jacobian(f, params, x1)
+    if x2 is None:
+        J2 = J1
+    else:
+        _checks.one_row_each(f, params, x2)
+        J2 = _jacobian(f, params, x2)
+
+    def contract(a: Array, b: Array) -> Array:
+        flat_a, flat_b = (j.reshape(*j.shape[:2], -1) for j in (a, b))
+        return jnp.einsum(subscripts[outputs], flat_a, flat_b, precision="highest")
+
+    leaves = jax.tree.leaves(jax.tree.map(contract, J1, J2))
+    n_outputs = jax.tree.leaves(J1)[0].shape[1]
+    total: Array = functools.reduce(jnp.add, leaves)
+    return total / n_outputs if outputs == "trace" else total
+
+
+def linearize(
+    f: Callable[[Params, Array], Array], params: Params
+) -> Callable[[Params, Array], Array]:
+    r"""`f` as a linear function of its parameters: the tangent at `params`.
+
+    .. math:: f^{lin}(\theta, x) = f(\theta_0, x) + \nabla_\theta f(\theta_0, x) (\theta - \theta_0)
+
+    Args:
+        f: maps `(params, x)` to outputs, differentiably in `params`.
+        params: the point theta_0, any pytree of floating-point arrays.
+
+    Cost: a call costs about two calls of `f`; the Jacobian is never formed.
+    Source: lee2019wide.
+    """
+
+    def f_lin(moved: Params, x: Array) -> Array:
+        step = jax.tree.map(jnp.subtract, moved, params)
+        value, change = jax.jvp(lambda p: f(p, x), (params,), (step,))
+        return jnp.add(value, change)
+
+    return f_lin
+
+
+def _jacobian(f: Callable[[Params, Array], Array], params: Params, x: Array) -> Params:
+    """A pytree like `params`; each leaf has the axes (rows of x, outputs, *leaf)."""
+
+    jacobian: Params = jax.vmap(lambda row: jax.jacrev(lambda p: f(p, row[None])[0])(params))(x)
+    return jacobian

@@ -1,0 +1,168 @@
+r"""The one recursion: every infinite-width network is a nonlinearity and a mixing, in turn.
+
+A layer is `activate` (the dual activation, entry by entry) and then `affine` (the mixing). An
+architecture is a mixing: what its random linear layer does to a covariance.
+"""
+
+from abc import abstractmethod
+from typing import Literal, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from ntklib.duals import AbstractDual
+
+
+class Kernels(NamedTuple):
+    """Both kernels of an infinitely wide network: at initialisation, and in training."""
+
+    nngp: Float[Array, "n m"]
+    ntk: Float[Array, "n m"]
+
+
+class Covariances(eqx.Module):
+    """The state of the recursion between n inputs on the left and m on the right.
+
+    Inputs may have sites: pixels, times, nodes, positions. `sites` says which pairs of them are
+    kept. "diagonal" keeps a site with itself: `Sigma` is (n, m, *sites), `left` is (n, *sites). A
+    dense network is the case of no site axis. "full" keeps all pairs: `Sigma` is (n, m, u, v),
+    `left` is (n, u, u), `right` is (m, v, v); flatten images to one axis u.
+
+    `left` and `right` are each input's covariance with itself, at all its sites. Both are None
+    when the two sides are the same inputs. Then they are the diagonal of `Sigma`: read, not
+    computed twice, so that no rounding can come between them.
+    """
+
+    Sigma: Float[Array, "n m *pairs"]
+    Theta: Float[Array, "n m *pairs"]
+    left: Float[Array, "n *own"] | None = None
+    right: Float[Array, "m *other"] | None = None
+    sites: Literal["diagonal", "full"] = eqx.field(static=True, default="diagonal")
+
+
+class AbstractMixing(eqx.Module):
+    r"""What a random linear layer does to covariances: :math:`\mathcal M`, linear.
+
+    `mix` acts on the site axes of one block, either (n, m, ...) between inputs or (n, ...) of
+    inputs with themselves. Where the two sides differ (two graphs, say), `left` and `right` give
+    the mixing of each side with itself.
+    """
+
+    @abstractmethod
+    def mix(self, block: Float[Array, "..."]) -> Float[Array, "..."]:
+        r""":math:`\mathcal M[C]`, the covariance after the layer's weights, without bias."""
+
+    @abstractmethod
+    def bias(self) -> ArrayLike:
+        r""":math:`\sigma_b^2`, or any covariance that the layer adds; broadcasts to the block."""
+
+    def grad(self, block: Float[Array, "..."]) -> Float[Array, "..."]:
+        r""":math:`\mathcal G[C]`: the NTK of the layer's own weights. Unless stated it is `mix`."""
+        return self.mix(block)
+
+    def left(self) -> "AbstractMixing":
+        """The mixing between the inputs on the left and themselves."""
+        return self
+
+    def right(self) -> "AbstractMixing":
+        """The mixing between the inputs on the right and themselves."""
+        return self
+
+
+def layer(K: Covariances, *, dual: AbstractDual, mix: AbstractMixing) -> Covariances:
+    r"""One layer of the recursion: a nonlinearity, then a random linear map.
+
+    .. math:: \Sigma^{l+1} = \mathcal M[\phi(\Sigma^l)] + \sigma_b^2, \qquad
+              \Theta^{l+1} = \mathcal G[\phi(\Sigma^l)] + \sigma_b^2
+                             + \mathcal M[\dot\phi(\Sigma^l) \odot \Theta^l]
+
+    Args:
+        K: the covariances before the layer.
+        dual: the nonlinearity.
+        mix: the random linear map.
+
+    Cost: two elementwise passes of the dual and three calls of the mixing over the pairs.
+    Source: jacot2018neural for the dense mixing; derived for the others.
+    """
+    return affine(activate(K, dual=dual), mix=mix)
+
+
+def activate(K: Covariances, *, dual: AbstractDual) -> Covariances:
+    r"""The covariances after a pointwise nonlinearity.
+
+    .. math:: \Sigma \leftarrow \phi(\Sigma), \qquad \Theta \leftarrow \dot\phi(\Sigma) \odot \Theta
+
+    Args:
+        K: the covariances before it.
+        dual: the nonlinearity.
+
+    Cost: two elementwise passes over the pairs.
+    Source: jacot2018neural.
+    """
+    v1, v2 = variances(K)
+    if K.sites == "diagonal":
+        s11, s22 = v1[:, None], v2[None, :]
+    else:
+        s11, s22 = v1[:, None, :, None], v2[None, :, None, :]
+    return Covariances(
+        Sigma=dual.phi(s11, K.Sigma, s22),
+        Theta=dual.derivative(s11, K.Sigma, s22) * K.Theta,
+        left=_activate_self(K.left, v1, K.sites, dual),
+        right=_activate_self(K.right, v2, K.sites, dual),
+        sites=K.sites,
+    )
+
+
+def affine(K: Covariances, *, mix: AbstractMixing) -> Covariances:
+    r"""The covariances after a random linear map, whose own weights are trained too.
+
+    .. math:: \Sigma \leftarrow \mathcal M[\Sigma] + \sigma_b^2, \qquad
+              \Theta \leftarrow \mathcal G[\Sigma] + \sigma_b^2 + \mathcal M[\Theta]
+
+    The first layer of a network is this map alone, from the inputs' Gram matrix and Theta = 0.
+
+    Args:
+        K: the covariances before it.
+        mix: the random linear map.
+
+    Cost: three calls of the mixing over the pairs.
+    Source: jacot2018neural for the dense mixing; derived for the others.
+    """
+    left, right = mix.left(), mix.right()
+    return Covariances(
+        Sigma=mix.mix(K.Sigma) + mix.bias(),
+        Theta=mix.grad(K.Sigma) + mix.bias() + mix.mix(K.Theta),
+        left=None if K.left is None else left.mix(K.left) + left.bias(),
+        right=None if K.right is None else right.mix(K.right) + right.bias(),
+        sites=K.sites,
+    )
+
+
+def variances(K: Covariances) -> tuple[Float[Array, "n *sites"], Float[Array, "m *sites2"]]:
+    r"""The variances of both sides, :math:`\Sigma(x, x)` and :math:`\Sigma(x', x')`, site by site.
+
+    Args:
+        K: the covariances that hold them.
+
+    Cost: none, they are read.
+    Source: derived.
+    """
+    if K.left is None or K.right is None:
+        own = jnp.moveaxis(jnp.diagonal(K.Sigma, axis1=0, axis2=1), -1, 0)
+        left = right = own
+    else:
+        left, right = K.left, K.right
+    if K.sites == "diagonal":
+        return left, right
+    return jnp.diagonal(left, axis1=1, axis2=2), jnp.diagonal(right, axis1=1, axis2=2)
+
+
+def _activate_self(block: Array | None, v: Array, sites: str, dual: AbstractDual) -> Array | None:
+    """The dual of the covariances of one side's inputs with themselves."""
+    if block is None:
+        return None
+    if sites == "diagonal":
+        return dual.phi(v, block, v)
+    return dual.phi(v[:, :, None], block, v[:, None, :])
