@@ -1,0 +1,206 @@
+"""The built book as a reader meets it: in a browser, wide and narrow, light and dark."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from catalog.check import load
+
+CATALOGUE = load(Path(__file__).parents[2])
+SIZES = {
+    "desktop": ViewportSize(width=1366, height=900),
+    "phone": ViewportSize(width=390, height=844),
+}
+KINDS = [
+    "index.html",
+    "browse.html",
+    "papers/jacot2018neural.html",
+    "catalog/themes/foundations.html",
+    "notebooks/infinite-width.html",
+    "notation.html",
+    "about.html",
+    "search.html",
+]
+
+
+class Reader:
+    """A page that remembers what went wrong on it."""
+
+    def __init__(self, page: Page, site: str) -> None:
+        self.page, self.site = page, site
+        self.faults: list[str] = []
+        page.on("console", lambda m: m.type in ("error", "warning") and self.faults.append(m.text))
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("request", lambda r: self._request(r.url))
+
+    def _request(self, url: str) -> None:
+        if not url.startswith((self.site, "data:", "blob:")):
+            self.faults.append(f"asks for {url}")
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.site + path)
+        self.page.wait_for_load_state("networkidle")
+        return self.page
+
+
+@pytest.fixture(params=["desktop-light", "desktop-dark", "phone-light", "phone-dark"])
+def reader(request: pytest.FixtureRequest, browser: Browser, site: str) -> Iterator[Reader]:
+    """A reader with each kind of screen; at the end nothing may have gone wrong."""
+    yield from _reader(browser, site, request.param)
+
+
+@pytest.fixture
+def desktop(browser: Browser, site: str) -> Iterator[Reader]:
+    """A reader at a desk."""
+    yield from _reader(browser, site, "desktop-light")
+
+
+def _reader(browser: Browser, site: str, screen: str) -> Iterator[Reader]:
+    size, scheme = screen.split("-")
+    context = browser.new_context(viewport=SIZES[size], color_scheme=scheme)  # type: ignore[arg-type]
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.rstrip("/"))
+    reader = Reader(context.new_page(), site)
+    yield reader
+    context.close()
+    assert reader.faults == []
+
+
+def shown(page: Page) -> list[str]:
+    """The keys of the papers that the browse table shows, in order."""
+    links = page.locator("#browse tbody td.paper > a")
+    hrefs = links.evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    return [href[len("papers/") : -len(".html")] for href in hrefs]
+
+
+def sort_by(page: Page, column: str, direction: str) -> None:
+    """Click a column's header and wait until the table is sorted."""
+    page.locator("#browse thead").get_by_text(column).click()
+    expect(page.locator(f"#browse th.dt-ordering-{direction}")).to_have_text(column)
+
+
+@pytest.mark.parametrize("path", KINDS)
+def test_each_kind_of_page(reader: Reader, path: str) -> None:
+    page = reader.open(path)
+    expect(page.locator(".bd-article h1, #search-results, h1:visible").first).to_be_visible()
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wider) == 0
+
+
+def test_a_theme_page_sets_its_mathematics(desktop: Reader) -> None:
+    page = desktop.open("catalog/themes/foundations.html")
+    expect(page.locator("mjx-container").first).to_be_visible()
+
+
+def test_search_folds_accents(reader: Reader) -> None:
+    page = reader.open("browse.html")
+    for words in ("clement hongler", "Clément Hongler", "HONGLER"):
+        page.get_by_label("Search", exact=True).last.fill(words)
+        assert "jacot2018neural" in shown(page)
+        names = [fold_names(key) for key in shown(page)]
+        assert all("Hongler" in name for name in names)
+
+
+def fold_names(key: str) -> str:
+    return " ".join(map(str, CATALOGUE.papers[key].authors))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("year", "2019"), ("venue", "ICLR"), ("theme", "spectrum"), ("level", "start-here")],
+)
+def test_filters(desktop: Reader, name: str, value: str) -> None:
+    page = desktop.open("browse.html")
+    page.select_option(f"select[name={name}]", value)
+    expected = {
+        key
+        for key, paper in CATALOGUE.papers.items()
+        if value
+        in {
+            "year": (str(paper.year),),
+            "venue": (CATALOGUE.venue(paper),),
+            "theme": (CATALOGUE.home(key).slug, *CATALOGUE.entry(key).also),
+            "level": (CATALOGUE.entry(key).level,),
+        }[name]
+    }
+    assert set(shown(page)) == expected
+    total = len(CATALOGUE.papers)
+    expect(page.locator("#filters output")).to_have_text(f"{len(expected)} of {total} papers")
+
+
+def test_ticks(desktop: Reader) -> None:
+    page = desktop.open("browse.html")
+    page.get_by_label("with code").check()
+    assert set(shown(page)) == {key for key, paper in CATALOGUE.papers.items() if paper.code}
+    page.get_by_label("with claims").check()
+    assert set(shown(page)) == {
+        key for key, paper in CATALOGUE.papers.items() if paper.code and CATALOGUE.entry(key).claims
+    }
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#filters output")).to_have_text(
+        f"{len(CATALOGUE.papers)} of {len(CATALOGUE.papers)} papers"
+    )
+
+
+def test_sort(reader: Reader) -> None:
+    page = reader.open("browse.html")
+    sort_by(page, "Year", "asc")
+    years = [CATALOGUE.papers[key].year for key in shown(page)]
+    assert years == sorted(years) and years[0] == 2018
+    sort_by(page, "Year", "desc")
+    years = [CATALOGUE.papers[key].year for key in shown(page)]
+    assert years == sorted(years, reverse=True)
+
+
+def test_type_filter_sort_open_go_back(reader: Reader) -> None:
+    page = reader.open("browse.html")
+    page.get_by_label("Search", exact=True).last.fill("kernel")
+    page.select_option("select[name=year]", "2019")
+    sort_by(page, "Paper", "asc")
+    before, address = shown(page), page.url
+    assert "find=kernel" in address and "year=2019" in address and "sort=paper-asc" in address
+    assert 1 < len(before) < 20
+    page.locator("#browse tbody td.paper > a").first.click()
+    expect(page.locator(".bd-article h1, #search-results, h1:visible").first).to_contain_text(
+        CATALOGUE.papers[before[0]].title
+    )
+    page.go_back()
+    page.wait_for_load_state("networkidle")
+    assert (shown(page), page.url) == (before, address)
+
+
+def test_no_paper_fits(desktop: Reader) -> None:
+    page = desktop.open("browse.html?find=zzzzzz")
+    expect(page.locator("#browse tbody")).to_contain_text("No paper fits")
+
+
+def test_copy_bibtex(desktop: Reader) -> None:
+    page = desktop.open("papers/jacot2018neural.html")
+    page.locator("div.highlight-bibtex").hover()
+    page.locator("div.highlight-bibtex button.copybtn").click()
+    page.wait_for_timeout(200)
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("@inproceedings{jacot2018neural,")
+    assert "Jacot, Arthur and Gabriel, Franck and Hongler, Clément" in copied
+    assert copied.rstrip().endswith("}")
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [("Hongler", "jacot2018neural"), ("multiple manifold", "buchanan2021deep")],
+)
+def test_the_books_search_finds_a_paper(desktop: Reader, words: str, key: str) -> None:
+    page = desktop.open(f"search.html?q={words}")
+    hit = page.locator(f"#search-results a[href*='papers/{key}.html']").first
+    expect(hit).to_be_visible()
+    excerpts = page.locator("#search-results p.context")
+    expect(excerpts.first).not_to_be_empty()
+    assert all(".md" not in text for text in excerpts.all_inner_texts())
+
+
+def test_a_claim_leads_to_its_cell(desktop: Reader) -> None:
+    page = desktop.open("papers/jacot2018neural.html")
+    page.get_by_role("link", name="see the cell").first.click()
+    page.wait_for_load_state("networkidle")
+    assert "/notebooks/" in page.url and "#claim-jacot2018neural-" in page.url

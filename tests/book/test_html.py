@@ -1,0 +1,101 @@
+"""The built pages: all there, every link inside the book leads somewhere, nothing from outside."""
+
+import json
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+from catalog.check import load
+from catalog.records import anchor, read
+
+ROOT = Path(__file__).parents[2]
+CATALOGUE = load(ROOT)
+
+
+@cache
+def soup(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+
+
+def pages(html: Path) -> list[Path]:
+    return [path for path in html.rglob("*.html") if "_static" not in path.parts]
+
+
+def test_every_page_is_there(html: Path) -> None:
+    names = ["index", "browse", "notation", "about", "search"]
+    names += [f"catalog/themes/{theme.slug}" for theme in CATALOGUE.themes]
+    names += [f"papers/{key}" for key in CATALOGUE.papers]
+    names += [f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")]
+    assert [name for name in names if not (html / f"{name}.html").is_file()] == []
+    built = {path.stem for path in (html / "papers").glob("*.html")}
+    assert built == set(CATALOGUE.papers)
+
+
+def test_every_link_inside_the_book_leads_somewhere(html: Path) -> None:
+    broken = []
+    for page in pages(html):
+        base = page.relative_to(html).as_posix()
+        for tag in soup(page).select("[href], [src]"):
+            address, fragment = urldefrag(urljoin(base, tag.get("href") or tag.get("src") or ""))
+            if urlsplit(address).scheme or not (address or fragment):
+                continue
+            target = html / unquote(urlsplit(address).path) if address else page
+            if not target.is_file():
+                broken.append(f"{base}: {address}")
+            elif fragment and target.suffix == ".html" and "exports" not in target.parts:
+                marks = {mark["id"] for mark in soup(target).select("[id]")}
+                if unquote(fragment) not in marks:
+                    broken.append(f"{base}: {address}#{fragment}")
+    assert broken == []
+
+
+def test_no_page_loads_anything_from_another_host(html: Path) -> None:
+    loads = (
+        "script[src], img[src], iframe[src], link[rel=stylesheet][href], link[rel=preload][href]"
+    )
+    for page in pages(html):
+        for tag in soup(page).select(loads):
+            address = tag.get("src") or tag.get("href")
+            assert not urlsplit(address).netloc, f"{page}: {address}"
+
+
+def test_a_claims_page_shows_what_this_build_measured(html: Path) -> None:
+    records = read(ROOT)
+    claims = CATALOGUE.entry("jacot2018neural").claims
+    assert claims
+    text = soup(html / "papers" / "jacot2018neural.html")
+    for claim in claims:
+        record = records[f"jacot2018neural/{claim.id}"]
+        block = next(b for b in text.select(".claim") if anchor(record.claim) in str(b))
+        shown = " ".join(block.get_text().split())
+        assert f"measured {record.measured:.3g}, accepted {record.accepted}" in shown
+        assert block.select_one(".verdict").get_text(strip=True) == record.verdict
+        notebook = soup(html / "notebooks" / f"{record.notebook}.html")
+        mark = notebook.find(id=anchor(record.claim))
+        cell = mark if "cell" in mark.get("class", []) else mark.find_parent(class_="cell")
+        assert record.claim in cell.get_text()
+
+
+def test_landing_page_counts(html: Path) -> None:
+    text = soup(html / "index.html").select_one(".statistics").get_text(" ", strip=True)
+    assert f"{len(CATALOGUE.papers)} papers" in text
+    assert f"{len(CATALOGUE.themes)} themes" in text
+    assert f"{len(read(ROOT))} claims computed" in text
+
+
+def test_browse_page_is_useful_without_javascript(html: Path) -> None:
+    table = soup(html / "browse.html").select_one("table#browse")
+    links = {a["href"] for a in table.select("td.paper a")}
+    assert links == {f"papers/{key}.html" for key in CATALOGUE.papers}
+
+
+@pytest.mark.parametrize("suffix", ["py", "html", "ipynb"])
+def test_downloads(html: Path, suffix: str) -> None:
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        text = (html / "exports" / f"{path.stem}.{suffix}").read_text("utf-8")
+        assert "ntklib.claim" in text or "claim(" in BeautifulSoup(text, "html.parser").get_text()
+        if suffix == "ipynb":
+            assert any(cell.get("outputs") for cell in json.loads(text)["cells"])

@@ -1,0 +1,69 @@
+"""`fmt` orders and lays out, once and for all, and never loses anything."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from catalog.__main__ import main
+from catalog.fmt import fmt, replace, unformatted
+from catalog.problems import CatalogueError
+
+
+def scramble(project: Path) -> None:
+    bib, theme = project / "papers.bib", project / "catalog/themes/cold.yml"
+    first, second = bib.read_text("utf-8").split("\n\n")
+    bib.write_text(f"{second}\n\n{first.replace('title =', 'TITLE=')}\n", encoding="utf-8")
+    theme.write_text(
+        "order: 2\ntitle: Cold\n# why cold\nquestion: How cold is it?\nprerequisites:\n- warmth\n"
+        "papers:\n# the first\n- level: core  # for now\n  why: Proves that cold features stay.\n"
+        "  key: noether2002cold\n  also: [warmth]\n",
+        encoding="utf-8",
+    )
+
+
+def test_order_is_restored(project: Path) -> None:
+    before = (project / "papers.bib").read_text("utf-8")
+    scramble(project)
+    assert len(fmt(project)) == 2
+    assert (project / "papers.bib").read_text("utf-8") == before
+    assert main(["check"], project) == 0
+
+
+def test_comments_stay(project: Path) -> None:
+    scramble(project)
+    fmt(project)
+    text = (project / "catalog/themes/cold.yml").read_text("utf-8")
+    for comment in ("# why cold", "# the first", "# for now"):
+        assert comment in text
+
+
+def test_twice_is_once(project: Path) -> None:
+    scramble(project)
+    fmt(project)
+    assert unformatted(project) == {}
+
+
+def test_a_broken_file_is_not_touched(project: Path) -> None:
+    path = project / "papers.bib"
+    broken = path.read_text("utf-8").replace("{On Cold Features},", "{On Cold Features}")
+    path.write_text(broken, encoding="utf-8")
+    with pytest.raises(CatalogueError, match="comma is missing after title"):
+        fmt(project)
+    assert path.read_text("utf-8") == broken
+
+
+def test_an_interrupted_write_leaves_the_old_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project / "papers.bib"
+    before = path.read_text("utf-8")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace(path, "half")
+    assert path.read_text("utf-8") == before
+    assert [p.name for p in project.glob(".papers*")] == []

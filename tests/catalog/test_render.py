@@ -1,0 +1,122 @@
+"""What readers see: no text of the catalogue becomes markup, and citations are what LaTeX knows."""
+
+import re
+from pathlib import Path
+
+import pybtex.database
+import pytest
+from docutils.core import publish_parts
+from docutils.nodes import Text
+from myst_parser.parsers.docutils_ import Parser
+
+from catalog.check import load
+from catalog.records import Record
+from catalog.render import Renderer, bibtex, escape_myst, link
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "[a](javascript:alert(1)) ![x](https://evil.org/x.png) <https://evil.org>",
+    "{raw}`html` {paper}`x` `code` **bold** _it_ $x$ \\alpha",
+    "# heading",
+    "1. list",
+    "- item",
+    "::: {raw} html",
+    "```{raw} html",
+    "% comment",
+    "+++",
+    "(target)=",
+    "&lt;b&gt; &amp;",
+    "www.evil.org http://evil.org",
+    "| a | b |",
+    "> quote",
+    "    indented",
+    "{{ 7*7 }} {% raw %}",
+    "a\n\n# b",
+]
+
+
+def html(markdown: str) -> str:
+    settings = {
+        "myst_enable_extensions": ["dollarmath", "linkify", "colon_fence", "substitution"],
+        "halt_level": 2,
+    }
+    parts = publish_parts(
+        markdown, parser=Parser(), writer_name="html5", settings_overrides=settings
+    )
+    return str(parts["body"])
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_stays_text(text: str) -> None:
+    body = html(f"before {escape_myst(text)} after")
+    inner = re.fullmatch(r"<p>before (.*) after</p>", body.strip(), re.DOTALL)
+    assert inner, body
+    assert "<" not in inner[1]
+    assert Text(" ".join(text.split())).astext() == (
+        inner[1]
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", '"')
+        .replace("&amp;", "&")
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_at_the_start_of_a_line(text: str) -> None:
+    body = html(str(escape_myst(text)))
+    assert re.fullmatch(r"<p>[^<]*</p>", body.strip()), body
+
+
+def test_link_keeps_its_address() -> None:
+    url = "https://a.org/x_(y)?a=1&copy=2&lt;=3*4*_5_'6"
+    expected = 'href="https://a.org/x_(y)?a=1&amp;copy=2&amp;lt;=3*4*_5_&#39;6">*t* &lt;</a>'
+    assert expected in html(f"- {link('*t* <', url)}")
+
+
+@pytest.fixture
+def renderer(project: Path) -> Renderer:
+    record = Record("curie2001warm/melts", "heat", 0.12345, 0.0, None, "holds in part", "if heated")
+    return Renderer(load(project), {record.claim: record})
+
+
+def test_paper_page(renderer: Renderer) -> None:
+    page = renderer.paper_page("curie2001warm")
+    assert "# Warm Kernels on Graphs \\& Grids" in page
+    assert "Ada Curie\\, Zoë Łukasz\\, Ana de la Vega" in page
+    assert "measured **0\\.123**, accepted at least 0" in page
+    assert "claim holds-in-part" in page and "if heated" in page
+    assert "Also known as: Hot Kernels" in page
+    assert "The list has it as: arXiv 2000" in page
+
+
+def test_a_claim_that_was_not_computed_stops_the_build(project: Path) -> None:
+    with pytest.raises(LookupError, match="curie2001warm/melts was not computed"):
+        Renderer(load(project), {}).paper_page("curie2001warm")
+
+
+def test_browse_table_escapes(project: Path) -> None:
+    path = project / "papers.bib"
+    text = path.read_text("utf-8").replace("{On Cold Features}", '{On Cold <img src="x">}')
+    path.write_text(text, encoding="utf-8")
+    record = Record("curie2001warm/melts", "heat", 1.0, 0.0, 2.0, "holds", None)
+    table = Renderer(load(project), {record.claim: record}).render("browse.html.j2", argument=None)
+    assert "<img" not in table
+    assert "On Cold &lt;img" in table
+    assert 'data-theme="cold warmth"' in table
+    assert "lukasz" in table
+
+
+def test_bibtex_to_copy(renderer: Renderer) -> None:
+    text = str(bibtex(renderer.catalogue.papers["curie2001warm"]))
+    entry = pybtex.database.parse_string(text, "bibtex").entries["curie2001warm"]
+    assert entry.fields["title"] == "Warm Kernels on Graphs \\& Grids"
+    assert set(entry.fields) == {
+        "title", "booktitle", "year", "pages", "eprint", "archiveprefix", "doi", "url",
+    }  # fmt: skip
+    assert entry.persons["author"][2].prelast_names == ["de", "la"]
+
+
+def test_acronyms_keep_their_capitals(renderer: Renderer) -> None:
+    paper = renderer.catalogue.papers["noether2002cold"]
+    text = bibtex(paper.model_copy(update={"title": "ReLU and the NTK of FL-NTK"}))
+    assert "title = {{ReLU} and the {NTK} of {FL}-{NTK}}" in text

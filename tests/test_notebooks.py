@@ -1,0 +1,54 @@
+"""Each notebook is a short talk: its budget, its tags, and what of its outputs is in git.
+
+What they compute is checked when they run: by papermill in the build, by nbval in `make test`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CHECKED = "nbval-check-output"
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def code(path: Path) -> list[dict[str, Any]]:
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def tags(cell: dict[str, Any]) -> list[str]:
+    return list(cell["metadata"].get("tags", []))
+
+
+def test_budget(path: Path) -> None:
+    lengths = [len("".join(cell["source"]).splitlines()) for cell in code(path)]
+    assert 7 <= len(lengths) <= 11
+    assert max(lengths) <= 25
+    assert sum(lengths) <= 140
+
+
+def test_tags(path: Path) -> None:
+    cells = code(path)
+    assert "remove-cell" in tags(cells[0]) and "NTKLIB_SPEC" in "".join(cells[0]["source"])
+    assert sum("parameters" in tags(cell) for cell in cells) == 1
+    assert CHECKED in tags(cells[-1])
+
+
+def test_only_checked_cells_have_outputs_in_git_and_all_of_them_do(path: Path) -> None:
+    for cell in code(path):
+        if CHECKED in tags(cell):
+            assert cell["outputs"] and cell["execution_count"]
+        else:
+            assert cell["outputs"] == [] and cell["execution_count"] is None
+
+
+def test_every_figure_has_alt_text(path: Path) -> None:
+    for cell in code(path):
+        source = "".join(cell["source"])
+        if "plt." in source and ("subplots" in source or "figure(" in source):
+            assert len(cell["metadata"]["mystnb"]["image"]["alt"]) > 20
