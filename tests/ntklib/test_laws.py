@@ -1,0 +1,185 @@
+"""The laws that every kernel meets. A new one is a line of CASES in a file cases_*.py."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+from cases import Case
+
+from ntklib import Dense, DenseNetwork, Kernels
+
+MODULES = sorted(Path(__file__).parent.glob("cases_*.py"))
+REGISTRY: list[Case] = [case for m in MODULES for case in import_module(m.stem).CASES]
+LAWS = ("symmetric", "positive", "diagonal", "cross", "jit", "batched", "float32", "grad", "twin")
+
+pytestmark = pytest.mark.usefixtures("shapes")
+
+
+def law(name: str) -> pytest.MarkDecorator:
+    """The cases that a law is for; the exempt are reported with their reason."""
+    params = []
+    for case in REGISTRY:
+        marks = [pytest.mark.skip(reason=case.exempt[name])] if name in case.exempt else []
+        params.append(pytest.param(case, id=str(case), marks=marks))
+    return pytest.mark.parametrize("case", params)
+
+
+def is_data(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and bool(jnp.issubdtype(leaf.dtype, jnp.floating))
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """The data of the inputs in another precision."""
+    assert any(map(is_data, jax.tree.leaves(x))), "The inputs hold no floating-point JAX array."
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(np.asarray(leaf, dtype)) if is_data(leaf) else leaf, x
+    )
+
+
+def inputs(case: Case) -> Any:
+    return cast(case.inputs(case.n), np.float64)
+
+
+def assert_close(actual: Kernels, expected: Kernels, rtol: float) -> None:
+    """Entries agree to `rtol` of the largest."""
+    for a, b in zip(actual, expected, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(
+            np.asarray(a), np.asarray(b), rtol=0, atol=rtol * float(abs(b).max())
+        )
+
+
+def assert_close_in_two_ways(actual: Kernels, expected: Kernels, same: Any, case: Case) -> None:
+    """As above. Between equal inputs, rounding e moves the angle of ReLU by sqrt(e)."""
+    loose = 4 * float(np.finfo(np.float64).eps) ** 0.5
+    assert_close(actual, expected, loose)
+    assert_close(
+        *(Kernels(*(jnp.where(same, 0, k) for k in K)) for K in (actual, expected)), case.rtol
+    )
+
+
+def block(K: Kernels, rows: list[int], columns: list[int]) -> Kernels:
+    return Kernels(*(k[np.ix_(rows, columns)] for k in K))
+
+
+def test_the_registry_is_in_order() -> None:
+    assert {"dense-relu-3", "dense-erf-5"} <= {case.name for case in REGISTRY}
+    assert len({case.name for case in REGISTRY}) == len(REGISTRY)
+    for case in REGISTRY:
+        assert set(case.exempt) <= set(LAWS), case
+        assert all(case.exempt.values()), f"{case}: say why it is exempt"
+        assert case.n >= 4 and case.draws >= 8 and case.widths[0] < case.widths[1], case
+
+
+def test_shapes_are_checked_here() -> None:
+    network = DenseNetwork(Dense(2), 3)
+    with pytest.raises(jaxtyping.TypeCheckError, match="apply"):
+        network.apply(network.init(jax.random.key(0), 2), jnp.ones((1, 1, 2)))
+
+
+@law("symmetric")
+def test_symmetric(case: Case, x64: None) -> None:
+    K = case.kernel(inputs(case))
+    assert K.ntk.shape == K.nngp.shape == (case.n, case.n)
+    assert_close(Kernels(K.nngp.T, K.ntk.T), K, case.rtol)
+
+
+@law("positive")
+def test_positive_semidefinite(case: Case, x64: None) -> None:
+    for k in case.kernel(inputs(case)):
+        eigenvalues = np.linalg.eigvalsh(k)
+        assert eigenvalues[0] >= -case.rtol * eigenvalues[-1]
+        assert eigenvalues[-1] > 0
+
+
+@law("diagonal")
+def test_the_diagonal_is_that_of_each_input_alone(case: Case, x64: None) -> None:
+    x = inputs(case)
+    K = case.kernel(x)
+    alone = [case.kernel(case.take(x, [i])) for i in range(case.n)]
+    diagonal = Kernels(*(jnp.diagonal(k) for k in K))
+    assert_close(
+        Kernels(*(jnp.concatenate(k)[:, 0] for k in zip(*alone, strict=True))), diagonal, case.rtol
+    )
+    assert (diagonal.nngp > 0).all()
+
+
+@law("cross")
+def test_a_cross_kernel_is_a_block_of_the_joint_one(case: Case, x64: None) -> None:
+    x = inputs(case)
+    rows, columns = list(range(case.n - 1)), [case.n - 1, 0]
+    K = case.kernel(case.take(x, rows), case.take(x, columns))
+    same = np.equal.outer(rows, columns)
+    assert_close_in_two_ways(K, block(case.kernel(x), rows, columns), same, case)
+
+
+@law("batched")
+def test_batched_equals_whole(case: Case, x64: None) -> None:
+    x = inputs(case)
+    batches = [list(range(case.n))[i : i + 2] for i in range(0, case.n, 2)]
+    rows = [[case.kernel(case.take(x, a), case.take(x, b)) for b in batches] for a in batches]
+    whole = Kernels(
+        jnp.block([[K.nngp for K in row] for row in rows]),
+        jnp.block([[K.ntk for K in row] for row in rows]),
+    )
+    assert_close_in_two_ways(whole, case.kernel(x), np.eye(case.n, dtype=bool), case)
+
+
+@law("jit")
+def test_jit_changes_nothing(case: Case, x64: None) -> None:
+    x = inputs(case)
+    half = list(range(case.n // 2))
+    data, rest = eqx.partition((x, case.take(x, half)), is_data)
+    jitted = jax.jit(lambda data: case.kernel(*eqx.combine(data, rest)))
+    one = jax.jit(lambda data: case.kernel(eqx.combine(data, rest)[0]))
+    assert_close(one(data), case.kernel(x), case.rtol)
+    same = np.eye(case.n, len(half), dtype=bool)
+    assert_close_in_two_ways(jitted(data), case.kernel(x, case.take(x, half)), same, case)
+
+
+@law("float32")
+def test_float32_is_near_float64(case: Case) -> None:
+    x = cast(case.inputs(case.n), np.float32)
+    single = case.kernel(x)
+    with jax.enable_x64(True):
+        double = case.kernel(cast(x, np.float64))
+        assert {k.dtype for k in double} == {jnp.dtype("float64")}
+    assert {k.dtype for k in single} == {jnp.dtype("float32")}
+    assert_close(single, double, float(np.finfo(np.float32).eps) ** 0.5)
+
+
+@law("grad")
+def test_the_gradient_is_finite(case: Case, x64: None) -> None:
+    for rows in (list(range(case.n)), [0, 0, 1]):  # all inputs, and one of them twice
+        data, rest = eqx.partition(case.take(inputs(case), rows), is_data)
+
+        def total(data: Any, rest: Any = rest) -> jax.Array:
+            x = eqx.combine(data, rest)
+            return sum(k.sum() for K in (case.kernel(x), case.kernel(x, x)) for k in K)
+
+        leaves = jax.tree.leaves(jax.grad(total)(data))
+        assert all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
+        assert any(bool((leaf != 0).any()) for leaf in leaves)
+
+
+@law("twin")
+def test_the_finite_twin_converges(case: Case) -> None:
+    x = cast(case.inputs(case.n), np.float32)
+    limit = np.asarray(case.kernel(x).ntk, float)
+    rounding = 1e-5 * np.linalg.norm(limit)  # of float32: all that is left in a linear model
+    rms = []
+    for width in case.widths:
+        one = jax.jit(lambda key, width=width: case.draw(width, key, x))
+        keys = jax.random.split(jax.random.key(width), case.draws)
+        draws = np.stack([np.asarray(one(key), float) for key in keys])
+        assert draws.shape[1:] == limit.shape
+        standard_error = (draws.var(axis=0, ddof=1).sum() / case.draws) ** 0.5
+        assert np.linalg.norm(draws.mean(axis=0) - limit) < 4 * standard_error + rounding
+        rms.append(((draws - limit) ** 2).sum(axis=(1, 2)).mean() ** 0.5)
+    assert rms[1] < max(rms[0], rounding)
