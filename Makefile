@@ -12,7 +12,7 @@ book: $(VENV)/installed
 	$(VENV)/bin/jupyter-book build . -W -n --keep-going
 
 test: book
-	$(RUN) -m pytest tests
+	$(RUN) -m pytest -n 2 tests
 	$(RUN) -m pytest --nbval-lax notebooks
 
 check: $(VENV)/installed
@@ -40,4 +40,4 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf _build papers $(VENV)
+	rm -rf _build papers reference $(VENV)

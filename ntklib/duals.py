@@ -6,6 +6,7 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
@@ -16,6 +17,8 @@ class AbstractDual(eqx.Module):
 
     There is no hidden factor 2: He initialisation is `sigma_w = sqrt(2)`.
     The arguments broadcast against each other; `s11` and `s22` are not negative.
+
+    Source: derived.
     """
 
     @abstractmethod
@@ -95,7 +98,8 @@ def _angle(s11: Array, s12: Array, s22: Array) -> tuple[Array, Array, Array, Arr
 
     `norm` is sqrt(s11 s22), written so that s11 = s22 gives s11 itself: then `norm - s12` is 0 at
     equal inputs, whether or not the compiler fuses multiplication and addition. The inner `where`s
-    keep infinite slopes (a root at 0, atan2 at the origin) out of the gradient.
+    keep infinite slopes (a root at 0, atan2 at the origin) out of the gradient. The placeholder
+    under the root is tiny: a compiler may compute `apart` twice and round it in two ways.
     """
     low, high = jnp.minimum(s11, s22), jnp.maximum(s11, s22)
     alive = low > 0
@@ -103,7 +107,7 @@ def _angle(s11: Array, s12: Array, s22: Array) -> tuple[Array, Array, Array, Arr
     norm = high * jnp.sqrt(low / high)
     square = (norm - s12) * (norm + s12)
     apart = square > 0
-    root = jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1.0)), 0.0)
+    root = jnp.where(apart, jnp.sqrt(jnp.where(apart, square, np.finfo(square.dtype).tiny)), 0.0)
     return alive, s12, root, jnp.pi - jnp.arctan2(root, s12)
 
 

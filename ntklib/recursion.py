@@ -26,7 +26,7 @@ class Covariances(eqx.Module):
     """The state of the recursion between n inputs on the left and m on the right.
 
     Inputs may have sites: pixels, times, nodes, positions. `sites` says which pairs of them are
-    kept. "diagonal" keeps a site with itself: `Sigma` is (n, m, *sites), `left` is (n, *sites). A
+    kept. "diagonal" keeps a site with itself: `Sigma` is (n, m, sites), `left` is (n, sites). A
     dense network is the case of no site axis. "full" keeps all pairs: `Sigma` is (n, m, u, v),
     `left` is (n, u, u), `right` is (m, v, v); flatten images to one axis u.
 
