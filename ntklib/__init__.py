@@ -1,6 +1,7 @@
 """Kernels of infinitely wide neural networks: one recursion, many mixings."""
 
 from ntklib.claims import ClaimError, ClaimRecord, check, claim
+from ntklib.convolution import Convolution, ConvolutionNetwork, mean_over_sites
 from ntklib.dense import Dense, DenseMixing, DenseNetwork
 from ntklib.duals import AbstractDual, Erf, Relu
 from ntklib.dynamics import GradientFlow
@@ -15,6 +16,8 @@ from ntklib.recursion import (
     layer,
     variances,
 )
+from ntklib.residual import Residual, ResidualNetwork, skip
+from ntklib.windows import ConvolutionMixing, Window
 
 __version__ = "0.1.0"
 
@@ -23,6 +26,9 @@ __all__ = [
     "AbstractMixing",
     "ClaimError",
     "ClaimRecord",
+    "Convolution",
+    "ConvolutionMixing",
+    "ConvolutionNetwork",
     "Covariances",
     "Dense",
     "DenseMixing",
@@ -32,6 +38,9 @@ __all__ = [
     "Kernels",
     "PowerLaw",
     "Relu",
+    "Residual",
+    "ResidualNetwork",
+    "Window",
     "activate",
     "affine",
     "check",
@@ -39,6 +48,8 @@ __all__ = [
     "empirical_ntk",
     "layer",
     "linearize",
+    "mean_over_sites",
     "power_law",
+    "skip",
     "variances",
 ]
