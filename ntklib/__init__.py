@@ -7,6 +7,7 @@ from ntklib.duals import AbstractDual, Erf, Relu
 from ntklib.dynamics import GradientFlow
 from ntklib.empirical import empirical_ntk, linearize
 from ntklib.rates import PowerLaw, power_law
+from ntklib.recurrent import Recurrent, RecurrentNetwork
 from ntklib.recursion import (
     AbstractMixing,
     Covariances,
@@ -17,6 +18,7 @@ from ntklib.recursion import (
     variances,
 )
 from ntklib.residual import Residual, ResidualNetwork, skip
+from ntklib.sequences import SequenceBatch
 from ntklib.windows import ConvolutionMixing, Window
 
 __version__ = "0.1.0"
@@ -37,9 +39,12 @@ __all__ = [
     "GradientFlow",
     "Kernels",
     "PowerLaw",
+    "Recurrent",
+    "RecurrentNetwork",
     "Relu",
     "Residual",
     "ResidualNetwork",
+    "SequenceBatch",
     "Window",
     "activate",
     "affine",
