@@ -1,11 +1,14 @@
 """Kernels of infinitely wide neural networks: one recursion, many mixings."""
 
+from ntklib.aggregation import GraphMixing
 from ntklib.claims import ClaimError, ClaimRecord, check, claim
 from ntklib.convolution import Convolution, ConvolutionNetwork, mean_over_sites
 from ntklib.dense import Dense, DenseMixing, DenseNetwork
 from ntklib.duals import AbstractDual, Erf, Relu
 from ntklib.dynamics import GradientFlow
 from ntklib.empirical import empirical_ntk, linearize
+from ntklib.graph import Graph, GraphNetwork
+from ntklib.graphs import GraphBatch
 from ntklib.rates import PowerLaw, power_law
 from ntklib.recurrent import Recurrent, RecurrentNetwork
 from ntklib.recursion import (
@@ -37,6 +40,10 @@ __all__ = [
     "DenseNetwork",
     "Erf",
     "GradientFlow",
+    "Graph",
+    "GraphBatch",
+    "GraphMixing",
+    "GraphNetwork",
     "Kernels",
     "PowerLaw",
     "Recurrent",
