@@ -8,6 +8,16 @@ from ntklib.duals import AbstractDual, Erf, Relu
 from ntklib.dynamics import GradientFlow
 from ntklib.empirical import empirical_ntk, linearize
 from ntklib.graph import Graph, GraphNetwork
+from ntklib.graphon import GraphonKernel, GraphonNetwork
+from ntklib.graphon_layers import GraphonLayers, expand_input_masks
+from ntklib.graphon_mixing import GraphonMixing, path_density
+from ntklib.graphons import (
+    AbstractGraphon,
+    ConstantGraphon,
+    LowRankGraphon,
+    SmoothGraphon,
+    StepGraphon,
+)
 from ntklib.graphs import GraphBatch
 from ntklib.rates import PowerLaw, power_law
 from ntklib.recurrent import Recurrent, RecurrentNetwork
@@ -28,9 +38,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AbstractDual",
+    "AbstractGraphon",
     "AbstractMixing",
     "ClaimError",
     "ClaimRecord",
+    "ConstantGraphon",
     "Convolution",
     "ConvolutionMixing",
     "ConvolutionNetwork",
@@ -44,7 +56,12 @@ __all__ = [
     "GraphBatch",
     "GraphMixing",
     "GraphNetwork",
+    "GraphonKernel",
+    "GraphonLayers",
+    "GraphonMixing",
+    "GraphonNetwork",
     "Kernels",
+    "LowRankGraphon",
     "PowerLaw",
     "Recurrent",
     "RecurrentNetwork",
@@ -52,15 +69,19 @@ __all__ = [
     "Residual",
     "ResidualNetwork",
     "SequenceBatch",
+    "SmoothGraphon",
+    "StepGraphon",
     "Window",
     "activate",
     "affine",
     "check",
     "claim",
     "empirical_ntk",
+    "expand_input_masks",
     "layer",
     "linearize",
     "mean_over_sites",
+    "path_density",
     "power_law",
     "skip",
     "variances",
