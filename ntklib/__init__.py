@@ -2,6 +2,8 @@
 
 from ntklib.aggregation import GraphMixing
 from ntklib.claims import ClaimError, ClaimRecord, check, claim
+from ntklib.cochains import Cochains
+from ntklib.complexes import SimplicialComplex
 from ntklib.convolution import Convolution, ConvolutionNetwork, mean_over_sites
 from ntklib.dense import Dense, DenseMixing, DenseNetwork
 from ntklib.duals import AbstractDual, Erf, Relu
@@ -19,6 +21,8 @@ from ntklib.graphons import (
     StepGraphon,
 )
 from ntklib.graphs import GraphBatch
+from ntklib.hodge import Hodge, betti, projectors
+from ntklib.propagation import Propagation, SimplicialMixing
 from ntklib.rates import PowerLaw, power_law
 from ntklib.recurrent import Recurrent, RecurrentNetwork
 from ntklib.recursion import (
@@ -32,6 +36,7 @@ from ntklib.recursion import (
 )
 from ntklib.residual import Residual, ResidualNetwork, skip
 from ntklib.sequences import SequenceBatch
+from ntklib.simplicial import Convention, Simplicial, SimplicialNetwork
 from ntklib.windows import ConvolutionMixing, Window
 
 __version__ = "0.1.0"
@@ -42,7 +47,9 @@ __all__ = [
     "AbstractMixing",
     "ClaimError",
     "ClaimRecord",
+    "Cochains",
     "ConstantGraphon",
+    "Convention",
     "Convolution",
     "ConvolutionMixing",
     "ConvolutionNetwork",
@@ -60,20 +67,27 @@ __all__ = [
     "GraphonLayers",
     "GraphonMixing",
     "GraphonNetwork",
+    "Hodge",
     "Kernels",
     "LowRankGraphon",
     "PowerLaw",
+    "Propagation",
     "Recurrent",
     "RecurrentNetwork",
     "Relu",
     "Residual",
     "ResidualNetwork",
     "SequenceBatch",
+    "Simplicial",
+    "SimplicialComplex",
+    "SimplicialMixing",
+    "SimplicialNetwork",
     "SmoothGraphon",
     "StepGraphon",
     "Window",
     "activate",
     "affine",
+    "betti",
     "check",
     "claim",
     "empirical_ntk",
@@ -83,6 +97,7 @@ __all__ = [
     "mean_over_sites",
     "path_density",
     "power_law",
+    "projectors",
     "skip",
     "variances",
 ]
