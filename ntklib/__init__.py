@@ -6,9 +6,12 @@ from ntklib.cochains import Cochains
 from ntklib.complexes import SimplicialComplex
 from ntklib.convolution import Convolution, ConvolutionNetwork, mean_over_sites
 from ntklib.dense import Dense, DenseMixing, DenseNetwork
+from ntklib.descent import GradientDescent
 from ntklib.duals import AbstractDual, Erf, Relu
 from ntklib.dynamics import GradientFlow
 from ntklib.empirical import empirical_ntk, linearize
+from ntklib.ensembles import Ensemble, Gaussian, Marginals
+from ntklib.features import Features, random_features
 from ntklib.graph import Graph, GraphNetwork
 from ntklib.graphon import GraphonKernel, GraphonNetwork
 from ntklib.graphon_layers import GraphonLayers, expand_input_masks
@@ -22,6 +25,8 @@ from ntklib.graphons import (
 )
 from ntklib.graphs import GraphBatch
 from ntklib.hodge import Hodge, betti, projectors
+from ntklib.learning_curves import LearningCurve, Modes, empirical_modes, learning_curve
+from ntklib.losses import LossFlow, loss_flow
 from ntklib.propagation import Propagation, SimplicialMixing
 from ntklib.rates import PowerLaw, power_law
 from ntklib.recurrent import Recurrent, RecurrentNetwork
@@ -34,9 +39,23 @@ from ntklib.recursion import (
     layer,
     variances,
 )
+from ntklib.regression import KernelRegression
 from ntklib.residual import Residual, ResidualNetwork, skip
+from ntklib.sampling import Estimate, empirical_kernels, monte_carlo
 from ntklib.sequences import SequenceBatch
 from ntklib.simplicial import Convention, Simplicial, SimplicialNetwork
+from ntklib.spectra import (
+    Decay,
+    centred,
+    decay_exponent,
+    effective_dimension,
+    effective_rank,
+    eigenvalues,
+    participation_ratio,
+    target_alignment,
+)
+from ntklib.sphere import gegenbauer_coefficients, multiplicities
+from ntklib.tangents import diagonal_ntk, ntk_operator
 from ntklib.windows import ConvolutionMixing, Window
 
 __version__ = "0.1.0"
@@ -54,10 +73,16 @@ __all__ = [
     "ConvolutionMixing",
     "ConvolutionNetwork",
     "Covariances",
+    "Decay",
     "Dense",
     "DenseMixing",
     "DenseNetwork",
+    "Ensemble",
     "Erf",
+    "Estimate",
+    "Features",
+    "Gaussian",
+    "GradientDescent",
     "GradientFlow",
     "Graph",
     "GraphBatch",
@@ -68,8 +93,13 @@ __all__ = [
     "GraphonMixing",
     "GraphonNetwork",
     "Hodge",
+    "KernelRegression",
     "Kernels",
+    "LearningCurve",
+    "LossFlow",
     "LowRankGraphon",
+    "Marginals",
+    "Modes",
     "PowerLaw",
     "Propagation",
     "Recurrent",
@@ -88,16 +118,33 @@ __all__ = [
     "activate",
     "affine",
     "betti",
+    "centred",
     "check",
     "claim",
+    "decay_exponent",
+    "diagonal_ntk",
+    "effective_dimension",
+    "effective_rank",
+    "eigenvalues",
+    "empirical_kernels",
+    "empirical_modes",
     "empirical_ntk",
     "expand_input_masks",
+    "gegenbauer_coefficients",
     "layer",
+    "learning_curve",
     "linearize",
+    "loss_flow",
     "mean_over_sites",
+    "monte_carlo",
+    "multiplicities",
+    "ntk_operator",
+    "participation_ratio",
     "path_density",
     "power_law",
     "projectors",
+    "random_features",
     "skip",
+    "target_alignment",
     "variances",
 ]

@@ -78,3 +78,17 @@ def one_row_each(f: Callable[[Any, Array], Array], params: Any, x: Array) -> Non
         raise ValueError(
             f"`f(params, x)` must have shape ({x.shape[0]}, outputs), got {shape}. {hint}"
         )
+
+
+def floating_leaves(name: str, tree: Any) -> None:
+    """Every leaf can be differentiated; the message names those that cannot."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    hint = "Split it off, as with `eqx.partition(params, eqx.is_inexact_array)`."
+    if not leaves:
+        raise ValueError(f"`{name}` must hold at least one array, got none.")
+    refuse(
+        f"`{name}{jax.tree_util.keystr(path)}` must be a floating-point array, "
+        f"got {getattr(leaf, 'dtype', type(leaf).__name__)}. {hint}"
+        for path, leaf in leaves
+        if not jnp.issubdtype(getattr(leaf, "dtype", object), jnp.floating)
+    )

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ntklib import _checks
+from ntklib.tangents import diagonal_ntk
 
 Params = TypeVar("Params")
 
@@ -19,7 +20,7 @@ def empirical_ntk(
     x1: Float[Array, "n *features"],
     x2: Float[Array, "m *features"] | None = None,
     *,
-    outputs: Literal["full", "trace"] = "trace",
+    outputs: Literal["full", "trace", "diagonal"] = "trace",
 ) -> Float[Array, "..."]:
     r"""The tangent kernel of `f` at its parameters.
 
@@ -33,18 +34,23 @@ def empirical_ntk(
         x1: inputs, one a row.
         x2: other inputs. Without them the kernel is between `x1` and itself.
         outputs: "trace" is the mean over the o outputs, (n, m), to be compared with the limit;
+            "diagonal" keeps each output with itself, (n, m, o), one at a time in memory;
             "full" keeps all pairs of outputs, (n, m, o, o).
 
     Raises:
-        ValueError: if `f` does not return (n, o), an input is not finite, or `outputs` is unknown.
+        ValueError: if `f` does not return (n, o), an input is not finite, a parameter is not
+            floating point, or `outputs` is unknown.
 
     Cost: o backward passes a row and O(n m o P) (trace) or O(n m o^2 P) (full) to contract, for P
     parameters; O((n + m) o P) memory.
     Source: jacot2018neural.
     """
     subscripts = {"full": "iap,jbp->ijab", "trace": "iap,jap->ij"}
+    if outputs == "diagonal":
+        return diagonal_ntk(f, params, x1, x2)
     if outputs not in subscripts:
-        raise ValueError(f'`outputs` must be "full" or "trace", got {outputs!r}.')
+        raise ValueError(f'`outputs` must be "full", "trace" or "diagonal", got {outputs!r}.')
+    _checks.floating_leaves("params", params)
     _checks.one_row_each(f, params, x1)
     J1 = _jacobian(f, params, x1)
     if x2 is None:
