@@ -28,9 +28,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 def _check(root: Path) -> int:
     catalogue, problems = examine(root)
     if not problems:
+        from catalog.library import problems_of_library
         from catalog.records import problems_of_claims
 
         problems = problems_of_claims(catalogue, root)
+        problems += problems_of_library(catalogue, root)
         problems += [
             Problem(
                 Place(relative(path, root), 1), "is not in order.", "Run python -m catalog fmt."

@@ -19,6 +19,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from catalog import reference
 from catalog.check import BIB, THEMES, load
 from catalog.records import DOWNLOADS, EXECUTED, MIME, NOTEBOOKS, anchor, claims_of, read
 from catalog.render import TEMPLATES, Renderer
@@ -32,6 +33,7 @@ DIRECTIVES = {  # name -> number of arguments; the template bears the directive'
     "statistics": 0,
     "browse": 0,
     "corrections": 0,
+    "reference": 0,
 }
 
 
@@ -41,8 +43,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for name, arguments in DIRECTIVES.items():
         app.add_directive(name, type(name, (_Rendered,), {"required_arguments": arguments}))
     app.add_role("paper", _PaperRole())
+    reference.setup(app)
     app.connect("config-inited", _configure)
-    app.connect("builder-inited", _write_pages)
+    app.connect("builder-inited", _write_all)
     app.connect("source-read", _stand_in)
     app.connect("html-page-context", _choose_scripts, priority=900)
     app.connect("build-finished", _copy_mathjax)
@@ -55,7 +58,7 @@ _renderers: WeakKeyDictionary[Sphinx, Renderer] = WeakKeyDictionary()
 def _renderer(app: Sphinx) -> Renderer:
     root = Path(app.srcdir)
     if app not in _renderers:
-        _renderers[app] = Renderer(load(root), read(root))
+        _renderers[app] = Renderer(load(root), read(root), root)
     return _renderers[app]
 
 
@@ -72,15 +75,21 @@ def _configure(app: Sphinx, config: Any) -> None:
     config.html_theme_options.setdefault("navbar_persistent", [])
 
 
-def _write_pages(app: Sphinx) -> None:
-    """Write the pages that changed and delete those of papers that are gone."""
-    renderer, folder = _renderer(app), Path(app.srcdir) / PAGES
+def _write_all(app: Sphinx) -> None:
+    root, renderer = Path(app.srcdir), _renderer(app)
+    papers = {key: renderer.paper_page(key) for key in renderer.catalogue.papers}
+    _write_pages(root / PAGES, papers)
+    _write_pages(root / reference.FOLDER, reference.pages(root))
+
+
+def _write_pages(folder: Path, texts: dict[str, str]) -> None:
+    """Write the pages that changed and delete those that are gone."""
     folder.mkdir(exist_ok=True)
     for path in folder.glob("*.md"):
-        if path.stem not in renderer.catalogue.papers:
+        if path.stem not in texts:
             path.unlink()
-    for key in renderer.catalogue.papers:
-        page, text = folder / f"{key}.md", renderer.paper_page(key)
+    for name, text in texts.items():
+        page = folder / f"{name}.md"
         if not page.exists() or page.read_text(encoding="utf-8") != text:
             page.write_text(text, encoding="utf-8")
 

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from catalog.bibliography import format_entry
+from catalog.library import LIBRARY, PublicName, module_titles, public_names
 from catalog.model import Catalogue, Entry, Paper, fold
 from catalog.records import Record, anchor
 from catalog.vocabulary import LEVELS
@@ -36,9 +37,11 @@ def link(text: str, url: str) -> Markup:
     return Markup(f'<a class="reference external" href="{escape(url)}">{escape_myst(text)}</a>')
 
 
-def code(text: str) -> Markup:
-    """A name in code: inline HTML, because a backslash escapes nothing inside backticks."""
-    return Markup(f'<code class="docutils literal notranslate">{escape_myst(text)}</code>')
+def reference(name: str) -> Markup:
+    """A public name of ntklib, linked to its reference; anything else is refused."""
+    public = name.removeprefix(f"{LIBRARY}.")
+    assert public.isidentifier(), name
+    return Markup(f"{{py:obj}}`{LIBRARY}.{public}`")
 
 
 def bibtex(paper: Paper) -> Markup:
@@ -58,6 +61,7 @@ class Renderer:
 
     catalogue: Catalogue
     records: dict[str, Record]
+    root: Path = Path()
 
     def paper_page(self, key: str) -> str:
         """The page of one paper."""
@@ -79,7 +83,9 @@ class Renderer:
             levels=LEVELS,
             level_names=LEVEL_NAMES,
         )
-        environment.filters.update(link=link, code=code, bibtex=bibtex, fold=fold, anchor=anchor)
+        environment.filters.update(
+            link=link, reference=reference, bibtex=bibtex, fold=fold, anchor=anchor
+        )
         return environment.get_template(template).render(**context)
 
     def venue_line(self, paper: Paper) -> str:
@@ -166,6 +172,15 @@ class Renderer:
             ("venue", "Venue", [(venue, venue) for venue in venues]),
             ("theme", "Theme", [(theme.slug, theme.title) for theme in self.catalogue.themes]),
             ("level", "Level", [(level, LEVEL_NAMES[level]) for level in LEVELS]),
+        ]
+
+    def library(self) -> list[tuple[str, str, list[PublicName]]]:
+        """Each module of ntklib that exports something: name, title, and the names."""
+        titles, names = module_titles(self.root), public_names(self.root)
+        modules = dict.fromkeys(public.module for public in names)
+        return [
+            (module, titles[module], [public for public in names if public.module == module])
+            for module in modules
         ]
 
     def all_entries(self) -> list[Entry]:

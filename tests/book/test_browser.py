@@ -20,6 +20,8 @@ KINDS = [
     "catalog/themes/foundations.html",
     "notebooks/infinite-width.html",
     "notation.html",
+    "reference.html",
+    "reference/dense.html",
     "about.html",
     "search.html",
 ]

@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from catalog.check import load
+from catalog.library import public_names
 from catalog.records import anchor, read
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ def pages(html: Path) -> list[Path]:
 
 
 def test_every_page_is_there(html: Path) -> None:
-    names = ["index", "browse", "notation", "about", "search"]
+    names = ["index", "browse", "notation", "reference", "about", "search"]
     names += [f"catalog/themes/{theme.slug}" for theme in CATALOGUE.themes]
     names += [f"papers/{key}" for key in CATALOGUE.papers]
     names += [f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")]
@@ -77,6 +78,23 @@ def test_a_claims_page_shows_what_this_build_measured(html: Path) -> None:
         mark = notebook.find(id=anchor(record.claim))
         cell = mark if "cell" in mark.get("class", []) else mark.find_parent(class_="cell")
         assert record.claim in cell.get_text()
+
+
+def test_reference_and_papers_lead_to_each_other(html: Path) -> None:
+    public = public_names(ROOT)
+    assert {path.stem for path in (html / "reference").glob("*.html")} == {p.module for p in public}
+    for name in public:
+        page = soup(html / "reference" / f"{name.module}.html")
+        assert page.find("dt", id=f"ntklib.{name.name}") is not None, name.name
+        links = {tag["href"].split("/")[-1] for tag in page.select("article a[href]")}
+        assert {f"{key}.html" for key in name.sources} <= links
+    dense = soup(html / "reference" / "dense.html")
+    assert dense.select("a[href$='notebooks/infinite-width.html']")
+    for theme in CATALOGUE.themes:
+        for entry in theme.papers:
+            facts = soup(html / "papers" / f"{entry.key}.html").select_one(".facts")
+            shown = {a["href"].split("#")[-1] for a in facts.select("a[href*='/reference/']")}
+            assert shown == set(entry.implements)
 
 
 def test_landing_page_counts(html: Path) -> None:
