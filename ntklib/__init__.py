@@ -10,7 +10,7 @@ from ntklib.descent import GradientDescent
 from ntklib.duals import AbstractDual, Erf, Relu
 from ntklib.dynamics import GradientFlow
 from ntklib.empirical import empirical_ntk, linearize
-from ntklib.ensembles import Ensemble, Gaussian, Marginals
+from ntklib.ensembles import Ensemble, Marginals, Prediction
 from ntklib.features import Features, random_features
 from ntklib.graph import Graph, GraphNetwork
 from ntklib.graphon import GraphonKernel, GraphonNetwork
@@ -81,7 +81,6 @@ __all__ = [
     "Erf",
     "Estimate",
     "Features",
-    "Gaussian",
     "GradientDescent",
     "GradientFlow",
     "Graph",
@@ -101,6 +100,7 @@ __all__ = [
     "Marginals",
     "Modes",
     "PowerLaw",
+    "Prediction",
     "Propagation",
     "Recurrent",
     "RecurrentNetwork",

@@ -13,7 +13,7 @@ from ntklib.dynamics import GradientFlow
 from ntklib.recursion import Kernels
 
 
-class Gaussian(NamedTuple):
+class Prediction(NamedTuple):
     """Jointly Gaussian outputs; each output dimension has this covariance, independently."""
 
     mean: Float[Array, "m o"]
@@ -76,7 +76,7 @@ class Ensemble(eqx.Module):
         else:
             self.response = GradientDescent(kernels.ntk, zero, one, step=step)
 
-    def train(self, t: ArrayLike) -> Gaussian:
+    def train(self, t: ArrayLike) -> Prediction:
         r"""The outputs on the training inputs at time t, or after t steps.
 
         .. math:: E f_t = (1 - e^{-\Theta t}) y, \qquad
@@ -90,9 +90,9 @@ class Ensemble(eqx.Module):
         """
         left = self.response.train(t)
         mean = self.y - jnp.matmul(left, self.y, precision="highest")
-        return Gaussian(mean, _sandwich(left, self.nngp))
+        return Prediction(mean, _sandwich(left, self.nngp))
 
-    def test(self, t: ArrayLike, cross: Kernels, prior: Float[Array, "m m"]) -> Gaussian:
+    def test(self, t: ArrayLike, cross: Kernels, prior: Float[Array, "m m"]) -> Prediction:
         r"""The outputs on other inputs at time t, or after t steps, with their covariance.
 
         .. math:: E f_t(x) = A_t y, \qquad \mathrm{Cov} f_t(x) = K(x, x)
@@ -118,7 +118,7 @@ class Ensemble(eqx.Module):
         A = -self.response.test(t, cross.ntk)
         shared = jnp.matmul(A, cross.nngp.T, precision="highest")
         covariance = prior - shared - shared.T + _sandwich(A, self.nngp)
-        return Gaussian(jnp.matmul(A, self.y, precision="highest"), covariance)
+        return Prediction(jnp.matmul(A, self.y, precision="highest"), covariance)
 
     def marginals(self, t: ArrayLike, cross: Kernels, prior: Float[Array, " m"]) -> Marginals:
         r"""As `test`, but the variance of each input alone: memory grows as m, not m^2.
