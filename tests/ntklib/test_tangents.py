@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen
 
 from ntklib.empirical import empirical_ntk
 from ntklib.tangents import diagonal_ntk, ntk_operator
 
 
 def dict_network(params: dict[str, dict[str, Any]], x: Any) -> Any:
-    """Parameters as flax holds them: a dict of dicts."""
+    """Two layers, with parameters in a dict of dicts."""
     h = jnp.tanh(x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"])
     return h @ params["Dense_1"]["kernel"]
 
@@ -24,8 +25,10 @@ def dict_params(width: int = 8) -> dict[str, dict[str, Any]]:
     return {"Dense_0": first, "Dense_1": {"kernel": jax.random.normal(k3, (width, 3))}}
 
 
-def flax_like() -> tuple[Any, Any]:
-    return dict_network, dict_params()
+def flax_module() -> tuple[Any, Any]:
+    first, last = (linen.Dense(n, param_dtype=jnp.result_type(float)) for n in (8, 3))
+    model = linen.Sequential([first, linen.tanh, last])
+    return model.apply, model.init(jax.random.key(0), jnp.ones((1, 4)))
 
 
 def equinox_module() -> tuple[Any, Any]:
@@ -38,7 +41,7 @@ def plain() -> tuple[Any, Any]:
     return lambda W, x: jnp.sin(x @ W) ** 2, jax.random.normal(jax.random.key(2), (4, 3))
 
 
-NETWORKS = [flax_like, equinox_module, plain]
+NETWORKS = [flax_module, equinox_module, plain]
 
 
 def inputs(n: int, seed: int) -> Any:
@@ -83,7 +86,7 @@ def test_by_hand() -> None:
 
 @pytest.mark.usefixtures("x64")
 def test_conjugate_gradients_solve_kernel_regression() -> None:
-    f, params = flax_like()
+    f, params = dict_network, dict_params()
     x, y = inputs(4, 3), inputs(4, 6)[:, :3]
     operator = ntk_operator(f, params, x)
     solution, _ = jax.scipy.sparse.linalg.cg(operator, y, tol=1e-12, maxiter=500)
@@ -109,7 +112,7 @@ def test_jacobian_is_never_formed() -> None:
 
 
 def test_errors() -> None:
-    f, params = flax_like()
+    f, params = dict_network, dict_params()
     x = inputs(5, 3)
     with pytest.raises(ValueError, match=r"`v` must have shape \(5, 3\), got \(5,\)"):
         ntk_operator(f, params, x)(jnp.ones(5))
