@@ -7,11 +7,13 @@ from ntklib.complexes import SimplicialComplex
 from ntklib.convolution import Convolution, ConvolutionNetwork, mean_over_sites
 from ntklib.dense import Dense, DenseMixing, DenseNetwork
 from ntklib.descent import GradientDescent
-from ntklib.duals import AbstractDual, Erf, Relu
+from ntklib.duals import Abs, AbstractDual, AbstractGapDual, Erf, LeakyRelu, Linear, Relu
+from ntklib.duals_smooth import Cosine, Gaussian, Gelu, Sine
 from ntklib.dynamics import GradientFlow
 from ntklib.empirical import empirical_ntk, linearize
 from ntklib.ensembles import Ensemble, Marginals, Prediction
 from ntklib.features import Features, random_features
+from ntklib.gap import with_gap
 from ntklib.graph import Graph, GraphNetwork
 from ntklib.graphon import GraphonKernel, GraphonNetwork
 from ntklib.graphon_layers import GraphonLayers, expand_input_masks
@@ -28,6 +30,7 @@ from ntklib.hodge import Hodge, betti, projectors
 from ntklib.learning_curves import LearningCurve, Modes, empirical_modes, learning_curve
 from ntklib.losses import LossFlow, loss_flow
 from ntklib.propagation import Propagation, SimplicialMixing
+from ntklib.quadrature import Quadrature
 from ntklib.rates import PowerLaw, power_law
 from ntklib.recurrent import Recurrent, RecurrentNetwork
 from ntklib.recursion import (
@@ -61,7 +64,9 @@ from ntklib.windows import ConvolutionMixing, Window
 __version__ = "0.1.0"
 
 __all__ = [
+    "Abs",
     "AbstractDual",
+    "AbstractGapDual",
     "AbstractGraphon",
     "AbstractMixing",
     "ClaimError",
@@ -72,6 +77,7 @@ __all__ = [
     "Convolution",
     "ConvolutionMixing",
     "ConvolutionNetwork",
+    "Cosine",
     "Covariances",
     "Decay",
     "Dense",
@@ -81,6 +87,8 @@ __all__ = [
     "Erf",
     "Estimate",
     "Features",
+    "Gaussian",
+    "Gelu",
     "GradientDescent",
     "GradientFlow",
     "Graph",
@@ -94,7 +102,9 @@ __all__ = [
     "Hodge",
     "KernelRegression",
     "Kernels",
+    "LeakyRelu",
     "LearningCurve",
+    "Linear",
     "LossFlow",
     "LowRankGraphon",
     "Marginals",
@@ -102,6 +112,7 @@ __all__ = [
     "PowerLaw",
     "Prediction",
     "Propagation",
+    "Quadrature",
     "Recurrent",
     "RecurrentNetwork",
     "Relu",
@@ -112,6 +123,7 @@ __all__ = [
     "SimplicialComplex",
     "SimplicialMixing",
     "SimplicialNetwork",
+    "Sine",
     "SmoothGraphon",
     "StepGraphon",
     "Window",
@@ -147,4 +159,5 @@ __all__ = [
     "skip",
     "target_alignment",
     "variances",
+    "with_gap",
 ]

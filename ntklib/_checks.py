@@ -39,6 +39,29 @@ def deviation(name: str, value: ArrayLike) -> list[str]:
     return [f"`{name}` must be finite and not negative, got {value}. {hint}"]
 
 
+def finite(name: str, value: ArrayLike) -> list[str]:
+    """`name` is one number, finite (when concrete)."""
+    if np.shape(value) != ():
+        return [f"`{name}` must be one number, got shape {np.shape(value)}. Pass a scalar."]
+    if isinstance(value, jax.core.Tracer) or np.isfinite(value):
+        return []
+    return [f"`{name}` must be finite, got {value}. Pass a number."]
+
+
+def parameterisation(name: str, base_width: int | None) -> list[str]:
+    """The parameterisation has a name, and the standard one a base width."""
+    if name not in ("ntk", "standard"):
+        return [f"`parameterisation` must be 'ntk' or 'standard', got {name!r}. Pick one."]
+    if name == "ntk" and base_width is None:
+        return []
+    hint = "It is the width of the network whose kernel is wanted, N."
+    if name == "ntk":
+        return [f"`base_width` must be left out of the NTK parameterisation, got {base_width}."]
+    if base_width is None:
+        return [f"`base_width` must be given in the standard parameterisation, got None. {hint}"]
+    return at_least_one("base_width", base_width, hint)
+
+
 def floats(name: str, x: Array) -> list[str]:
     """`name` holds floating-point numbers, none of them NaN or infinite (when concrete)."""
     if not jnp.issubdtype(x.dtype, jnp.floating):

@@ -1,7 +1,7 @@
 """Dense networks: the kernel of an infinitely wide one, and its finite twin."""
 
 from itertools import pairwise
-from typing import final
+from typing import Literal, final
 
 import equinox as eqx
 import jax
@@ -10,7 +10,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ntklib import _checks
-from ntklib.duals import AbstractDual, Relu
+from ntklib.duals import AbstractDual, AbstractGapDual, Relu
+from ntklib.gap import with_gap
 from ntklib.recursion import AbstractMixing, Covariances, Kernels, affine, layer
 
 
@@ -18,24 +19,34 @@ from ntklib.recursion import AbstractMixing, Covariances, Kernels, affine, layer
 class DenseMixing(AbstractMixing):
     r"""A dense layer of random weights: it scales the covariance.
 
-    .. math:: \mathcal M[C] = \sigma_w^2 C
+    .. math:: \mathcal M[C] = \sigma_w^2 C, \qquad
+              \mathcal G[C] = \sigma_w^2 C \;\text{(NTK)} \quad\text{or}\quad
+              N C \;\text{(standard)}
 
     Args:
         sigma_w: standard deviation of the weights.
         sigma_b: standard deviation of the biases.
+        fan_in: N of the standard parameterisation, in which the NTK of the biases is 1.
 
     Cost: one elementwise pass, usually fused away.
-    Source: jacot2018neural.
+    Source: jacot2018neural; derived for the standard parameterisation.
     """
 
     sigma_w: ArrayLike
     sigma_b: ArrayLike = 0.0
+    fan_in: int | None = eqx.field(static=True, default=None)
 
     def mix(self, block: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.multiply(self.sigma_w**2, block)
 
     def bias(self) -> ArrayLike:
         return self.sigma_b**2
+
+    def grad(self, block: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self.mix(block) if self.fan_in is None else self.fan_in * block
+
+    def bias_grad(self) -> ArrayLike:
+        return self.bias() if self.fan_in is None else 1.0
 
 
 @final
@@ -46,29 +57,52 @@ class Dense(eqx.Module):
               \Sigma^{l+1} = \sigma_w^2 \phi(\Sigma^l) + \sigma_b^2, \qquad
               \Theta^{l+1} = \Sigma^{l+1} + \sigma_w^2 \dot\phi(\Sigma^l) \odot \Theta^l
 
+    In the standard parameterisation the weights themselves have variance sigma_w^2 / N, the biases
+    sigma_b^2. The NNGP kernel is the same, and
+
+    .. math:: \Theta^{l+1} = N \phi(\Sigma^l) + 1 + \sigma_w^2 \dot\phi(\Sigma^l) \odot \Theta^l
+
+    with N = d and x . x' / d in the first layer. Wide layers alone would let N diverge; the limit
+    keeps the `base_width` N and multiplies the width by s, the layers' sums by s^(-1/2). At s = 1
+    it is the network of most libraries. Its biases are trained, hence the 1, even from sigma_b = 0.
+
     Args:
         depth: number of weight layers, L + 1; a linear model is `depth=1`.
         dual: the nonlinearity between the layers.
         sigma_w: standard deviation of the weights; sqrt(2) is He initialisation, for ReLU.
         sigma_b: standard deviation of the biases.
+        parameterisation: which learning rates the layers have, "ntk" or "standard".
+        base_width: neurons N of a hidden layer whose kernel is wanted; only for "standard".
 
     Raises:
-        ValueError: if `depth` is below 1 or a standard deviation is negative.
+        ValueError: if `depth` is below 1, a standard deviation is negative, or `base_width` does
+            not go with the parameterisation.
 
     Cost: O(n m d + depth n m) time, O(n m) memory for n and m inputs of d features.
-    Source: jacot2018neural.
+    Source: jacot2018neural; sohldickstein2020infinite for the standard parameterisation, in the
+        form its authors' library gives it; derived for its kernel.
     """
 
     depth: int = eqx.field(static=True)
     dual: AbstractDual = eqx.field(default_factory=Relu, kw_only=True)
     sigma_w: ArrayLike = eqx.field(default=2**0.5, converter=_checks.number, kw_only=True)
     sigma_b: ArrayLike = eqx.field(default=0.0, converter=_checks.number, kw_only=True)
+    parameterisation: Literal["ntk", "standard"] = eqx.field(
+        static=True, default="ntk", kw_only=True
+    )
+    base_width: int | None = eqx.field(static=True, default=None, kw_only=True)
 
     def __check_init__(self) -> None:
         _checks.refuse(
             _checks.at_least_one("depth", self.depth, "A linear model is `depth=1`.")
             + _checks.deviation("sigma_w", self.sigma_w)
             + _checks.deviation("sigma_b", self.sigma_b)
+            + _checks.parameterisation(self.parameterisation, self.base_width)
+        )
+
+    def _mixing(self, fan_in: int | None) -> DenseMixing:
+        return DenseMixing(
+            self.sigma_w, self.sigma_b, None if self.parameterisation == "ntk" else fan_in
         )
 
     def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None) -> Kernels:
@@ -88,8 +122,11 @@ class Dense(eqx.Module):
         Source: jacot2018neural.
         """
         _checks.two_tables(x1, x2)
-        mix = DenseMixing(self.sigma_w, self.sigma_b)
-        K = affine(_inputs(x1, x2), mix=mix)
+        K = _inputs(x1, x2)
+        if self.depth > 1 and isinstance(self.dual, AbstractGapDual):
+            K = with_gap(K, x1, x2)
+        K = affine(K, mix=self._mixing(x1.shape[1]))
+        mix = self._mixing(self.base_width)
         for _ in range(self.depth - 1):
             K = layer(K, dual=self.dual, mix=mix)
         return Kernels(nngp=K.Sigma, ntk=K.Theta)
@@ -112,12 +149,16 @@ class Dense(eqx.Module):
 
 @final
 class DenseNetwork(eqx.Module):
-    r"""A dense network of finite width in the NTK parameterisation.
+    r"""A dense network of finite width, in the parameterisation of its kernel.
 
     .. math:: z^1 = \frac{\sigma_w}{\sqrt d} W^1 x + \sigma_b b^1, \qquad
               z^{l+1} = \frac{\sigma_w}{\sqrt n} W^{l+1} \phi(z^l) + \sigma_b b^{l+1}
 
-    All entries of W and b are drawn from N(0, 1) and all are trained.
+    All entries of W and b are drawn from N(0, 1) and all are trained. That is the NTK
+    parameterisation; in the standard one, with s = n / N and N the base width, it is
+
+    .. math:: z^1 = W^1 x + b^1, \qquad z^{l+1} = s^{-1/2} W^{l+1} \phi(z^l) + b^{l+1}, \qquad
+              W^{l+1}_{ij} \sim N(0, \sigma_w^2 / N), \quad b_i \sim N(0, \sigma_b^2)
 
     Args:
         kernel: the infinitely wide network it approaches.
@@ -154,11 +195,16 @@ class DenseNetwork(eqx.Module):
         hint = "It is the number of columns of `x`."
         _checks.refuse(_checks.at_least_one("n_features", n_features, hint))
         widths = [n_features, *[self.width] * (self.kernel.depth - 1), self.n_outputs]
-        params = []
+        params: list[dict[str, Array]] = []
         for fan_in, fan_out in pairwise(widths):
             key, key_W, key_b = jax.random.split(key, 3)
             W = jax.random.normal(key_W, (fan_in, fan_out))
-            params.append({"W": W, "b": jax.random.normal(key_b, (fan_out,))})
+            b = jax.random.normal(key_b, (fan_out,))
+            if self.kernel.parameterisation == "standard":
+                base = self._base() if params else fan_in
+                W = jnp.multiply(self.kernel.sigma_w / base**0.5, W)
+                b = jnp.multiply(self.kernel.sigma_b, b)
+            params.append({"W": W, "b": b})
         return params
 
     def apply(
@@ -173,12 +219,18 @@ class DenseNetwork(eqx.Module):
         Cost: O(n width^2) a layer.
         Source: jacot2018neural.
         """
-        sigma_w, sigma_b = self.kernel.sigma_w, self.kernel.sigma_b
         h = x
         for index, p in enumerate(params):
-            z = sigma_w / h.shape[1] ** 0.5 * (h @ p["W"]) + sigma_b * p["b"]
+            if self.kernel.parameterisation == "ntk":
+                scale, bias = self.kernel.sigma_w / h.shape[1] ** 0.5, self.kernel.sigma_b
+            else:
+                scale, bias = (self._base() / self.width) ** 0.5 if index else 1.0, 1.0
+            z = scale * (h @ p["W"]) + bias * p["b"]
             h = self.kernel.dual.activation(z) if index < len(params) - 1 else z
         return h
+
+    def _base(self) -> int:
+        return self.kernel.base_width or self.width
 
 
 def _inputs(x1: Array, x2: Array | None) -> Covariances:

@@ -42,7 +42,8 @@ def random_features(
             2 m + 1 for the NTK. A linear model, depth 1, has d + 1, and no error.
 
     Raises:
-        ValueError: if `kernel` is not a `Dense`, `x` is not a table, or `width` is below 1.
+        ValueError: if `kernel` is not a `Dense` in the NTK parameterisation, `x` is not a table,
+            or `width` is below 1.
 
     Cost: O(depth n m^2) time and O(n m) memory, against O(n^2) for the exact kernel.
     Source: han2021random for the idea; derived for the products with random signs.
@@ -52,6 +53,11 @@ def random_features(
     if not isinstance(kernel, Dense):
         name = type(kernel).__name__
         problems.append(f"`kernel` must be a `Dense`, got {name}. Others have no features yet.")
+    elif kernel.parameterisation != "ntk":
+        hint = "Leave `parameterisation` and `base_width` out."
+        problems.append(
+            f"`kernel` must be in the NTK parameterisation, got the standard one. {hint}"
+        )
     _checks.refuse(problems)
     bias = jnp.full((x.shape[0], 1), kernel.sigma_b, dtype=x.dtype)
     psi = jnp.concatenate([kernel.sigma_w / x.shape[1] ** 0.5 * x, bias], axis=1)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from ntklib.duals import AbstractDual
+from ntklib.duals import AbstractDual, AbstractGapDual
 
 
 class Kernels(NamedTuple):
@@ -33,6 +33,10 @@ class Covariances(eqx.Module):
     `left` and `right` are each input's covariance with itself, at all its sites. Both are None
     when the two sides are the same inputs. Then they are the diagonal of `Sigma`: read, not
     computed twice, so that no rounding can come between them.
+
+    `gap` is Sigma(x, x) + Sigma(x', x') - 2 Sigma(x, x'), the squared distance of the features, for
+    near-duplicates, whose distance `Sigma` has rounded away. It may be left out (None), and is only
+    for "diagonal" sites; `with_gap` computes it from the inputs.
     """
 
     Sigma: Float[Array, "n m *pairs"]
@@ -40,6 +44,7 @@ class Covariances(eqx.Module):
     left: Float[Array, "n *own"] | None = None
     right: Float[Array, "m *other"] | None = None
     sites: Literal["diagonal", "full"] = eqx.field(static=True, default="diagonal")
+    gap: Float[Array, "n m *pairs"] | None = None
 
 
 class AbstractMixing(eqx.Module):
@@ -61,6 +66,10 @@ class AbstractMixing(eqx.Module):
     def grad(self, block: Float[Array, "..."]) -> Float[Array, "..."]:
         r""":math:`\mathcal G[C]`: the NTK of the layer's own weights. Unless stated it is `mix`."""
         return self.mix(block)
+
+    def bias_grad(self) -> ArrayLike:
+        r"""The NTK of the layer's own biases. Unless stated it is `bias`."""
+        return self.bias()
 
     def left(self) -> "AbstractMixing":
         """The mixing between the inputs on the left and themselves."""
@@ -106,12 +115,18 @@ def activate(K: Covariances, *, dual: AbstractDual) -> Covariances:
         s11, s22 = v1[:, None], v2[None, :]
     else:
         s11, s22 = v1[:, None, :, None], v2[None, :, None, :]
+    if K.gap is not None and isinstance(dual, AbstractGapDual):
+        Sigma, Sigma_dot, gap = dual.near(s11, K.Sigma, s22, K.gap)
+    else:
+        Sigma, Sigma_dot = dual.phi(s11, K.Sigma, s22), dual.derivative(s11, K.Sigma, s22)
+        gap = None
     return Covariances(
-        Sigma=dual.phi(s11, K.Sigma, s22),
-        Theta=dual.derivative(s11, K.Sigma, s22) * K.Theta,
+        Sigma=Sigma,
+        Theta=Sigma_dot * K.Theta,
         left=_activate_self(K.left, v1, K.sites, dual),
         right=_activate_self(K.right, v2, K.sites, dual),
         sites=K.sites,
+        gap=gap,
     )
 
 
@@ -133,10 +148,12 @@ def affine(K: Covariances, *, mix: AbstractMixing) -> Covariances:
     left, right = mix.left(), mix.right()
     return Covariances(
         Sigma=mix.mix(K.Sigma) + mix.bias(),
-        Theta=mix.grad(K.Sigma) + mix.bias() + mix.mix(K.Theta),
+        Theta=mix.grad(K.Sigma) + mix.bias_grad() + mix.mix(K.Theta),
         left=None if K.left is None else left.mix(K.left) + left.bias(),
         right=None if K.right is None else right.mix(K.right) + right.bias(),
         sites=K.sites,
+        # Linear in the covariances if one mixing acts on them all, and then the bias cancels.
+        gap=mix.mix(K.gap) if K.gap is not None and left is right is mix else None,
     )
 
 

@@ -193,3 +193,58 @@ def test_errors_of_the_network() -> None:
         Dense(2).network(2, n_outputs=0)
     with pytest.raises(ValueError, match=r"`n_features` must be at least 1, got 0\. It is the"):
         Dense(2).network(2).init(jax.random.key(0), 0)
+
+
+STANDARD: dict[str, Any] = {"parameterisation": "standard", "base_width": 5}
+
+
+def test_standard_parameterisation_by_hand(shapes: None, x64: None) -> None:
+    """One hidden layer, ReLU, He, two features, unit axes: phi is 1/2 or 1/(2 pi)."""
+    x = jnp.eye(2)
+    K = Dense(2, **STANDARD)(x)
+    first = np.array([[2.0, 1.0], [1.0, 2.0]])  # x . x' + 1
+    phi = np.array([[1 / 2, 1 / (2 * np.pi)], [1 / (2 * np.pi), 1 / 2]])
+    slope = np.array([[1 / 2, 1 / 4], [1 / 4, 1 / 2]])
+    np.testing.assert_allclose(K.ntk, 5 * phi + 1 + 2 * slope * first, rtol=1e-14)
+    np.testing.assert_allclose(K.nngp, Dense(2)(x).nngp, rtol=1e-14)
+
+
+@pytest.mark.parametrize("sb", [0.0, 0.4])
+def test_standard_parameterisation_weighs_the_layers(sb: float, x64: None) -> None:
+    """The NTK is linear in N, and the NNGP kernel has no N."""
+    x = jnp.asarray(points(4))
+    common: dict[str, Any] = {"dual": Erf(), "sigma_w": 1.5}
+    one, two = (
+        Dense(3, sigma_b=sb, parameterisation="standard", base_width=N, **common)(x) for N in (1, 2)
+    )
+    ten = Dense(3, sigma_b=sb, parameterisation="standard", base_width=10, **common)(x)
+    np.testing.assert_allclose(ten.ntk - one.ntk, 9 * (two.ntk - one.ntk), rtol=1e-12)
+    np.testing.assert_allclose(ten.nngp, Dense(3, sigma_b=sb, **common)(x).nngp, rtol=1e-14)
+
+
+def test_at_its_base_width_the_standard_network_is_the_usual_one(shapes: None, x64: None) -> None:
+    x = points(5)
+    network = Dense(3, dual=Erf(), sigma_w=1.5, sigma_b=0.3, **STANDARD).network(5)
+    params = network.init(jax.random.key(0), 3)
+    h = x
+    for p, last in zip(params, (False, False, True), strict=True):
+        z = h @ np.asarray(p["W"]) + np.asarray(p["b"])
+        h = z if last else erf(z)
+    np.testing.assert_allclose(network.apply(params, jnp.asarray(x)), h, rtol=1e-13)
+    wide = Dense(3, sigma_w=1.5, sigma_b=0.3, **STANDARD).network(400).init(jax.random.key(0), 3)
+    spreads = [float(p["W"].std()) for p in wide]
+    np.testing.assert_allclose(spreads, [1.5 / 3**0.5, 1.5 / 5**0.5, 1.5 / 5**0.5], rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"parameterisation": "mup"}, "`parameterisation` must be 'ntk' or 'standard', got 'mup'"),
+        ({"parameterisation": "standard"}, "`base_width` must be given in the standard"),
+        ({"base_width": 3}, "`base_width` must be left out of the NTK parameterisation, got 3"),
+        ({"parameterisation": "standard", "base_width": 0}, "`base_width` must be at least 1"),
+    ],
+)
+def test_errors_of_the_parameterisation(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Dense(2, **options)

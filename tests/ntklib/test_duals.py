@@ -7,11 +7,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.special import erf
+from scipy.special import erf, ndtr
+from scipy.stats import norm
 
-from ntklib import AbstractDual, Erf, Relu
+from ntklib import (
+    Abs,
+    AbstractDual,
+    Cosine,
+    Erf,
+    Gaussian,
+    Gelu,
+    LeakyRelu,
+    Linear,
+    Quadrature,
+    Relu,
+    Sine,
+)
 
-DUALS = [Relu(), Erf()]
+DUALS = [
+    Relu(),
+    LeakyRelu(0.2),
+    Abs(),
+    Linear(),
+    Erf(),
+    Gelu(),
+    Gaussian(),
+    Sine(1.3, 0.4),
+    Cosine(0.8),
+    Quadrature(jnp.tanh),
+]
 COVARIANCES = [
     (1.0, 0.3, 1.0),
     (0.7, -0.5, 2.0),
@@ -64,6 +88,126 @@ def test_erf_against_quadrature(s: tuple[float, float, float], x64: None) -> Non
     assert float(Erf().derivative(*args)) == pytest.approx(slope, abs=1e-11)
 
 
+SMOOTH = [
+    (Linear(), lambda z: z, np.ones_like),
+    (Gelu(), lambda z: z * ndtr(z), lambda z: ndtr(z) + z * norm.pdf(z)),
+    (Gaussian(), lambda z: np.exp(-(z**2) / 2), lambda z: -z * np.exp(-(z**2) / 2)),
+    (Sine(1.3, 0.4), lambda z: np.sin(1.3 * z + 0.4), lambda z: 1.3 * np.cos(1.3 * z + 0.4)),
+    (Sine(), np.sin, np.cos),
+    (Cosine(0.8), lambda z: np.cos(0.8 * z), lambda z: -0.8 * np.sin(0.8 * z)),
+]
+
+
+@pytest.mark.parametrize(("dual", "f", "slope"), SMOOTH)
+@pytest.mark.parametrize("s", [*COVARIANCES, (1e-6, 4e-7, 3e-6), (1e-6, -1.7e-6, 3e-6)])
+def test_smooth_duals_against_quadrature(
+    dual: AbstractDual, f: Any, slope: Any, s: tuple[float, float, float], x64: None
+) -> None:
+    """Relative to the variances after the nonlinearity, also where they are small."""
+    for closed, g in ((dual.phi, f), (dual.derivative, slope)):
+        one, two = quadrature_1d(g, s[0]), quadrature_1d(g, s[2])
+        error = float(closed(*arrays(*s))) - quadrature(g, *s)
+        assert abs(error) < 1e-10 * (one * two) ** 0.5
+
+
+@pytest.mark.parametrize(("dual", "f", "slope"), SMOOTH)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("v", [1e-6, 0.3, 1.0, 2.5])
+def test_smooth_duals_at_rho_plus_and_minus_1(
+    dual: AbstractDual, f: Any, slope: Any, sign: int, v: float
+) -> None:
+    """Against a 1-D rule, in both precisions. One rounding is amplified by v, not rooted."""
+    for dtype, rtol in ((jnp.float32, 2e-6), (jnp.float64, 1e-11)):
+        with jax.enable_x64(True):
+            args = [jnp.asarray(s, dtype) for s in (v, sign * v, v)]
+            for closed, g in ((dual.phi, f), (dual.derivative, slope)):
+                expected = quadrature_1d(g, float(args[0]), sign)
+                assert closed(*args).dtype == dtype
+                assert abs(float(closed(*args)) - expected) < rtol * quadrature_1d(g, v)
+
+
+def quadrature_1d(f: Any, v: float, sign: int = 1) -> float:
+    """E[f(z) f(sign z)] by a 1-D Gauss-Hermite rule."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    return float(weights @ (f(v**0.5 * nodes) * f(sign * v**0.5 * nodes)) / weights.sum())
+
+
+@pytest.mark.parametrize("slope", [0.2, -1.0, 1.0, 3.0])
+@pytest.mark.parametrize("s", COVARIANCES)
+def test_leaky_relu_against_quadrature(
+    slope: float, s: tuple[float, float, float], x64: None
+) -> None:
+    def leaky(z: np.ndarray) -> np.ndarray:
+        return np.where(z > 0, z, slope * z)
+
+    def step(z: np.ndarray) -> np.ndarray:
+        return np.where(z > 0, 1.0, slope)
+
+    scale = (1 + slope**2) * (s[0] * s[2]) ** 0.5
+    phi, derivative = LeakyRelu(slope).phi(*arrays(*s)), LeakyRelu(slope).derivative(*arrays(*s))
+    assert float(phi) == pytest.approx(2 * by_angle(leaky, *s), abs=1e-13 * scale)
+    assert float(derivative) == pytest.approx(by_angle(step, *s), abs=1e-13 * (1 + slope**2))
+    if slope == -1:
+        assert float(phi) == float(Abs().phi(*arrays(*s)))
+
+
+def test_cases_of_one_another(x64: None) -> None:
+    """Leaky ReLU at slope 0 is ReLU, and at 1 linear; GELU of a large variance is ReLU."""
+    s = arrays(0.7, -0.5, 2.0)
+    for f in ("phi", "derivative"):
+        assert getattr(LeakyRelu(0.0), f)(*s) == getattr(Relu(), f)(*s)
+        assert float(getattr(LeakyRelu(1.0), f)(*s)) == float(getattr(Linear(), f)(*s))
+    large = [1e12 * v for v in s]
+    assert float(Gelu().phi(*large)) == pytest.approx(float(Relu().phi(*large)), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LeakyRelu(np.inf), r"`slope` must be finite, got inf\. Pass a number"),
+        (lambda: LeakyRelu(np.ones(2)), r"`slope` must be one number, got shape \(2,\)"),
+        (lambda: Sine(np.nan), "`frequency` must be finite, got nan"),
+        (lambda: Cosine(np.nan), "`frequency` must be finite, got nan"),
+        (lambda: Sine(1.0, np.inf), "`phase` must be finite, got inf"),
+    ],
+)
+def test_errors(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make", [LeakyRelu, Sine, Cosine, lambda p: Sine(1.0, p)], ids=("leaky", "sine", "cos", "phase")
+)
+@pytest.mark.parametrize("s", [(1.7, 1.7, 1.7), (1.7, -1.7, 1.7), (0.0, 0.0, 2.0), (1.0, 0.3, 2.0)])
+def test_hyper_parameters_are_differentiable(make: Any, s: Any, x64: None) -> None:
+    for name in ("phi", "derivative"):
+
+        def value(p: Any, name: str = name) -> Any:
+            return getattr(make(p), name)(*arrays(*s))
+
+        slope = float(jax.grad(value)(0.6))
+        assert slope == pytest.approx(float(value(0.6 + 1e-6) - value(0.6 - 1e-6)) / 2e-6, abs=1e-8)
+
+
+@dual
+@pytest.mark.parametrize("v", [1e-30, 1e-25, 1.0, 1e20, 1e25])
+@pytest.mark.parametrize("rho", [1.0, -1.0, 0.5, 0.0])
+def test_float32_of_any_size_is_finite(dual: AbstractDual, v: float, rho: float) -> None:
+    """1e25 squared overflows in float32. 2e-15 is cos(pi / 2)^2 there."""
+    if isinstance(dual, Sine) and v > 1:
+        pytest.skip("no digit of omega^2 s is left")
+    args = [jnp.float32(s) for s in (v, rho * v, v)]
+    with jax.enable_x64(True):
+        wide = [jnp.asarray(s, jnp.float64) for s in args]
+        expected = [float(f(*wide)) for f in (dual.phi, dual.derivative)]
+    for f, want in zip((dual.phi, dual.derivative), expected, strict=True):
+        scale = f(args[0], args[0], args[0])
+        gradients = jax.grad(f, argnums=(0, 1, 2))(*args)
+        assert np.isfinite(f(*args)) and np.isfinite(gradients).all()
+        assert float(f(*args)) == pytest.approx(want, abs=1e-5 * float(scale) + 2e-15)
+
+
 @pytest.mark.parametrize("s", COVARIANCES)
 def test_relu_against_quadrature(s: tuple[float, float, float], x64: None) -> None:
     args = arrays(*s)
@@ -95,7 +239,7 @@ def test_the_activation_is_the_one_of_the_expectations(dual: AbstractDual, x64: 
     ):
         product = np.asarray(values[:, 0] * values[:, 1])
         standard_error = product.std() / len(product) ** 0.5
-        assert abs(product.mean() - float(expected)) < 4 * standard_error
+        assert abs(product.mean() - float(expected)) <= 4 * standard_error
 
 
 @pytest.mark.parametrize("v", [1e-8, 0.3, 1.0, 7.3, 1e6])

@@ -83,3 +83,9 @@ def test_errors() -> None:
         random_features(Dense(2), key, x[0], width=4)
     with pytest.raises(ValueError, match="`kernel` must be a `Dense`, got Relu"):
         random_features(Relu(), key, x, width=4)  # type: ignore[arg-type]
+
+
+def test_the_standard_parameterisation_has_no_features() -> None:
+    kernel = Dense(2, parameterisation="standard", base_width=8)
+    with pytest.raises(ValueError, match="`kernel` must be in the NTK parameterisation, got the"):
+        random_features(kernel, jax.random.key(0), jnp.ones((2, 3)), width=4)
