@@ -80,7 +80,7 @@ class Dense(eqx.Module):
 
     Cost: O(n m d + depth n m) time, O(n m) memory for n and m inputs of d features.
     Source: jacot2018neural; sohldickstein2020infinite for the standard parameterisation, in the
-        form its authors' library gives it; derived for its kernel.
+    form its authors' library gives it; derived for its kernel.
     """
 
     depth: int = eqx.field(static=True)

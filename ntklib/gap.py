@@ -21,7 +21,7 @@ def with_gap(
     that the differences, (n, m, d), are never formed. Its gradient is the middle form's.
 
     What remains is the rounding of the norms: inputs that differ by a factor c alone come out
-    sqrt(eps |c - 1|) apart in angle instead of 0.
+    `sqrt(eps * abs(c - 1))` apart in angle instead of 0.
 
     Args:
         K: the covariances of the inputs, x . x' / d, without sites.

@@ -109,9 +109,7 @@ def test_the_kernel_of_the_linearisation_is_constant(x64: None) -> None:
 def test_errors() -> None:
     f, x = lambda w, x: x @ w, jnp.ones((2, 3))
     W = jnp.ones((3, 1))
-    with pytest.raises(
-        ValueError, match='"trace" or "diagonal", got .mean.'
-    ):
+    with pytest.raises(ValueError, match=r'"trace" or "diagonal", got .mean.'):
         empirical_ntk(f, W, x, outputs="mean")  # type: ignore[arg-type]
     with pytest.raises(
         ValueError, match=r"must have shape \(2, outputs\), got \(2,\).*\[:, None\]"
