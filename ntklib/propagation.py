@@ -171,7 +171,7 @@ def _operator(L: np.ndarray, operator: Operator) -> np.ndarray:
     if operator == "hodge":
         return L
     if operator == "absolute":
-        return np.abs(L)
+        return np.asarray(np.abs(L))
     A = (L != 0).astype(float)
     np.fill_diagonal(A, 1.0)
     return np.asarray(A / A.sum(axis=1, keepdims=True))
