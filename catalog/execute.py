@@ -15,6 +15,11 @@ from pathlib import Path
 from catalog.records import DOWNLOADS, EXECUTED, NOTEBOOKS
 
 DIGEST = "ntk-book-digest"
+# What the downloaded page takes from the book: its icon, and MathJax (nbconvert knows version 2).
+_HEAD = r"""<link rel="icon" href="../_static/logo.svg">
+<script>MathJax = {tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]]}}</script>
+<script defer src="../_static/mathjax/tex-mml-chtml.js"></script>
+"""
 
 
 def execute_all(root: Path) -> None:
@@ -60,10 +65,11 @@ def _export(executed: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     hidden = {"enabled": True, "remove_cell_tags": ["remove-cell", "injected-parameters"]}
     html = HTMLExporter(config=Config(TagRemovePreprocessor=hidden))
-    html.mathjax_url = "../_static/mathjax/tex-mml-chtml.js"
-    html.require_js_url = html.jquery_url = ""
+    html.mathjax_url = html.require_js_url = html.jquery_url = ""  # no other host
     for exporter, suffix in ((html, ".html"), (ScriptExporter(), ".py")):
         text, _ = exporter.from_filename(str(executed))
+        if suffix == ".html":
+            text = text.replace("</head>", f"{_HEAD}</head>", 1)
         (folder / executed.name).with_suffix(suffix).write_text(text, encoding="utf-8")
     shutil.copy(executed, folder)
 

@@ -95,6 +95,11 @@ def test_a_theme_page_sets_its_mathematics(desktop: Reader) -> None:
     expect(page.locator("mjx-container").first).to_be_visible()
 
 
+def test_the_page_to_download_sets_its_mathematics(desktop: Reader) -> None:
+    page = desktop.open("exports/infinite-width.html")
+    expect(page.locator("mjx-container").first).to_be_visible()
+
+
 def test_search_folds_accents(reader: Reader) -> None:
     page = reader.open("browse.html")
     for words in ("clement hongler", "Clément Hongler", "HONGLER"):
