@@ -37,7 +37,8 @@ def with_gap(
     near = plain < _NEAR * total
     if x2 is None:
         near &= ~jnp.eye(len(x1), dtype=bool)  # 0 already
-    fixed = jax.lax.stop_gradient((plain, near, x1, x1 if x2 is None else x2))
+    inputs = (jnp.asarray(x) for x in (x1, x1 if x2 is None else x2))  # NumPy's cannot be traced
+    fixed = jax.lax.stop_gradient((plain, near, *inputs))
     gap = _differences(*fixed) + (plain - jax.lax.stop_gradient(plain))
     Sigma = jnp.where(near, (total - gap) / 2, K.Sigma)  # sums round less than a matrix product
     return Covariances(Sigma, K.Theta, K.left, K.right, gap=gap)

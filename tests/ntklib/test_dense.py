@@ -41,6 +41,13 @@ def _dual(name: str, s11: float, s12: float, s22: float) -> tuple[float, float]:
     return phi, 4 / np.pi / np.sqrt(volume - 4 * s12**2)
 
 
+def test_numpy_inputs_do_as_well() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    near = x + np.float32(1e-3)
+    for a, b in zip(Dense(3)(x, near), Dense(3)(jnp.asarray(x), jnp.asarray(near)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_numbers_by_hand(shapes: None, x64: None) -> None:
     """One hidden layer, ReLU, He initialisation, two features: unit axes."""
     x = jnp.array([[1.0, 0.0]])
