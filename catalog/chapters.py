@@ -11,9 +11,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from catalog.model import Claim, Entry, Theme
 from catalog.problems import Place, Problem, did_you_mean
-from catalog.vocabulary import ASSUMPTIONS, LEVELS
+from catalog.vocabulary import ASSUMPTIONS, LEVELS, ORIGINS
 
-VOCABULARIES = {"level": LEVELS, "assumes": ASSUMPTIONS}
+VOCABULARIES = {"level": LEVELS, "assumes": ASSUMPTIONS, "origin": ORIGINS}
 
 
 def read(path: Path, name: str) -> tuple[Theme | None, list[Problem]]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from catalog.problems import Place
-from catalog.vocabulary import Assumption, Kind, Level
+from catalog.vocabulary import Assumption, Kind, Level, Origin
 
 
 def fold(text: str) -> str:
@@ -132,10 +132,11 @@ class Paper(_Record):
 
 
 class Claim(_Record):
-    """A sentence of a paper that a notebook computes."""
+    """A sentence of a paper, or what this book derived about it; a notebook computes it."""
 
     id: Slug
     says: Text
+    origin: Origin = "paper"
     source: Text | None = None
     notebook: Slug
 

@@ -4,6 +4,8 @@ from typing import Literal, get_args
 
 Level = Literal["start-here", "core", "further"]
 
+Origin = Literal["paper", "book"]
+
 Assumption = Literal[
     "infinite-width",
     "polynomial-width",
@@ -36,3 +38,4 @@ Kind = Literal["article", "inproceedings", "misc"]
 LEVELS: tuple[str, ...] = get_args(Level)
 ASSUMPTIONS: tuple[str, ...] = get_args(Assumption)
 KINDS: tuple[str, ...] = get_args(Kind)
+ORIGINS: tuple[str, ...] = get_args(Origin)

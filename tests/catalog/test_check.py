@@ -236,6 +236,15 @@ BROKEN = {
             "Did you mean 'start-here'? The known ones are in catalog/vocabulary.py."
         ],
     ),
+    "unknown origin of a claim": (
+        WARM,
+        "        notebook: heat",
+        "        notebook: heat\n        origin: ours",
+        [
+            "catalog/themes/warmth.yml:15  curie2001warm: unknown origin 'ours'.  "
+            "The known ones are in catalog/vocabulary.py."
+        ],
+    ),
     "unknown field of a theme": (
         WARM,
         "    level: start-here",

@@ -89,6 +89,17 @@ def test_paper_page(renderer: Renderer) -> None:
     assert "The list has it as: arXiv 2000" in page
 
 
+def test_what_the_book_derived_is_not_said_to_be_the_papers(project: Path) -> None:
+    theme = project / "catalog/themes/warmth.yml"
+    record = Record("curie2001warm/melts", "heat", 0.12345, 0.0, None, "holds", None)
+    pages = []
+    for origin in ("paper", "book"):
+        theme.write_text(theme.read_text() + f"        origin: {origin}\n")
+        pages.append(Renderer(load(project), {record.claim: record}).paper_page("curie2001warm"))
+        theme.write_text(theme.read_text().replace(f"        origin: {origin}\n", ""))
+    assert ["Derived in this book" in page for page in pages] == [False, True]
+
+
 def test_a_claim_that_was_not_computed_stops_the_build(project: Path) -> None:
     with pytest.raises(LookupError, match="curie2001warm/melts was not computed"):
         Renderer(load(project), {}).paper_page("curie2001warm")
