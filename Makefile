@@ -4,6 +4,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 HTML := _build/html
 
+# What JAX compiles is kept for the next run, and shared by all that runs at once.
+export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/_build/jax-cache
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
+
 .PHONY: book test check serve fmt wheel clean
 
 book: $(VENV)/installed
@@ -12,7 +17,7 @@ book: $(VENV)/installed
 	$(VENV)/bin/jupyter-book build . -W -n --keep-going
 
 test: book
-	$(RUN) -m pytest -n 2 tests
+	$(RUN) -m pytest -n 2 --dist loadgroup tests
 	$(RUN) -m pytest --nbval-lax notebooks
 
 check: $(VENV)/installed

@@ -6,7 +6,6 @@ versions: an edit of the library re-computes every claim, however warm the cache
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 from importlib.metadata import distributions
@@ -42,9 +41,6 @@ def execute_all(root: Path) -> None:
 def _execute(source: Path, target: Path, digest: str, root: Path) -> None:
     import papermill
 
-    cache = root / "_build" / "jax-cache"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)  # what it holds is out of date, also if the run fails
     draft = root / "_build" / f"running-{target.name}"

@@ -228,6 +228,7 @@ class ConvolutionNetwork(eqx.Module):
         return jnp.add(f, kernel.sigma_b * read["b"])
 
 
+@eqx.filter_jit
 def _inputs(x1: Array, x2: Array | None, sites: Literal["diagonal", "full"]) -> Covariances:
     """The pixels' inner products over c channels, before any weights. Never in TF32."""
     n, c = x1.shape[0], x1.shape[-1]

@@ -233,6 +233,7 @@ class DenseNetwork(eqx.Module):
         return self.kernel.base_width or self.width
 
 
+@eqx.filter_jit
 def _inputs(x1: Array, x2: Array | None) -> Covariances:
     """The inputs' Gram matrix x . x' / d, before any weights. Never in TF32, GPUs' default."""
     d = x1.shape[1]

@@ -1,5 +1,6 @@
 """The distance between inputs, to full accuracy where it is small."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -31,14 +32,18 @@ def with_gap(
     Cost: two elementwise passes, and O(m d) for each row of `x1` that has a near-duplicate.
     Source: derived.
     """
+    return _with_gap(K, x1, x2)
+
+
+@eqx.filter_jit
+def _with_gap(K: Covariances, x1: Array, x2: Array | None) -> Covariances:
     v1, v2 = variances(K)
     total = v1[:, None] + v2[None, :]
     plain = total - 2 * K.Sigma
     near = plain < _NEAR * total
     if x2 is None:
         near &= ~jnp.eye(len(x1), dtype=bool)  # 0 already
-    inputs = (jnp.asarray(x) for x in (x1, x1 if x2 is None else x2))  # NumPy's cannot be traced
-    fixed = jax.lax.stop_gradient((plain, near, *inputs))
+    fixed = jax.lax.stop_gradient((plain, near, x1, x1 if x2 is None else x2))
     gap = _differences(*fixed) + (plain - jax.lax.stop_gradient(plain))
     Sigma = jnp.where(near, (total - gap) / 2, K.Sigma)  # sums round less than a matrix product
     return Covariances(Sigma, K.Theta, K.left, K.right, gap=gap)

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from typing import Literal, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
@@ -110,6 +111,14 @@ def activate(K: Covariances, *, dual: AbstractDual) -> Covariances:
     Cost: two elementwise passes over the pairs.
     Source: jacot2018neural.
     """
+    return _activate(K, dual)
+
+
+@eqx.filter_jit  # one compilation, where each operation would have its own
+def _activate(K: Covariances, dual: AbstractDual) -> Covariances:
+    # Rounded once: a compiler that computes Sigma and its diagonal apart makes them differ, and
+    # the dual of ReLU, read where they are equal, jumps.
+    K = jax.lax.optimization_barrier(K)  # type: ignore[no-untyped-call]
     v1, v2 = variances(K)
     if K.sites == "diagonal":
         s11, s22 = v1[:, None], v2[None, :]
@@ -145,6 +154,11 @@ def affine(K: Covariances, *, mix: AbstractMixing) -> Covariances:
     Cost: three calls of the mixing over the pairs.
     Source: jacot2018neural for the dense mixing; derived for the others.
     """
+    return _affine(K, mix)
+
+
+@eqx.filter_jit
+def _affine(K: Covariances, mix: AbstractMixing) -> Covariances:
     left, right = mix.left(), mix.right()
     return Covariances(
         Sigma=mix.mix(K.Sigma) + mix.bias(),

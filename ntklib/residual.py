@@ -50,11 +50,8 @@ def skip(
             f"{K.Sigma.shape}. Use stride 1 inside a skip, and pool after it."
         )
     # K + alpha^2 B, leaf by leaf: Sigma, Theta and, where they are carried, left and right.
-    total = jax.tree.map(lambda k, b: k + jnp.multiply(alpha**2, b), K, B)
-    # Rounded once: a compiler that computes Sigma and its diagonal apart makes them differ, and
-    # the dual of ReLU, read where they are equal, jumps.
-    settled: Covariances = jax.lax.optimization_barrier(total)  # type: ignore[no-untyped-call]
-    return settled
+    total: Covariances = jax.tree.map(lambda k, b: k + jnp.multiply(alpha**2, b), K, B)
+    return total
 
 
 @final

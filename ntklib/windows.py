@@ -4,7 +4,6 @@ import math
 from typing import Literal, final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
@@ -178,11 +177,7 @@ class ConvolutionMixing(AbstractMixing):
             averaged = self.window.average(images, directions=directions, copies=2)
             pixels = math.prod(self.window.output_shape(self.shape))
             averaged = averaged.reshape(*lead, pixels, pixels)
-        # Rounded once: a compiler that computes a covariance and its diagonal apart makes them
-        # differ, and the dual of ReLU, read where they are equal, jumps.
-        scaled = jnp.multiply(self.sigma_w**2, averaged)
-        settled: Array = jax.lax.optimization_barrier(scaled)  # type: ignore[no-untyped-call]
-        return settled
+        return jnp.multiply(self.sigma_w**2, averaged)
 
     def bias(self) -> ArrayLike:
         return self.sigma_b**2

@@ -1,5 +1,6 @@
 """The laws that every kernel meets. A new one is a line of CASES in a file cases_*.py."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ def law(name: str) -> pytest.MarkDecorator:
     """The cases that a law is for; the exempt are reported with their reason."""
     params = []
     for case in REGISTRY:
-        marks = [pytest.mark.skip(reason=case.exempt[name])] if name in case.exempt else []
+        marks = [pytest.mark.xdist_group(str(case))]  # so that its laws share what is compiled
+        if name in case.exempt:
+            marks.append(pytest.mark.skip(reason=case.exempt[name]))
         params.append(pytest.param(case, id=str(case), marks=marks))
     return pytest.mark.parametrize("case", params)
 
@@ -44,6 +47,22 @@ def cast(x: Any, dtype: Any) -> Any:
 
 def inputs(case: Case) -> Any:
     return cast(case.inputs(case.n), np.float64)
+
+
+COMPILED: dict[Any, Callable[[Any], Kernels]] = {}
+
+
+def compute(case: Case, *x: Any) -> Kernels:
+    """The kernel under jit: operation by operation, each would be compiled for each shape."""
+    data, rest = eqx.partition(x, is_data)
+    leaves, structure = jax.tree.flatten(rest)
+    fixed = [
+        leaf.tobytes() if isinstance(leaf, np.ndarray | jax.Array) else leaf for leaf in leaves
+    ]
+    one = COMPILED.setdefault(
+        (case.name, structure, *fixed), jax.jit(lambda data: case.kernel(*eqx.combine(data, rest)))
+    )
+    return one(data)
 
 
 def assert_close(actual: Kernels, expected: Kernels, rtol: float) -> None:
@@ -85,14 +104,14 @@ def test_shapes_are_checked_here() -> None:
 
 @law("symmetric")
 def test_symmetric(case: Case, x64: None) -> None:
-    K = case.kernel(inputs(case))
+    K = compute(case, inputs(case))
     assert K.ntk.shape == K.nngp.shape == (case.n, case.n)
     assert_close(Kernels(K.nngp.T, K.ntk.T), K, case.rtol)
 
 
 @law("positive")
 def test_positive_semidefinite(case: Case, x64: None) -> None:
-    for k in case.kernel(inputs(case)):
+    for k in compute(case, inputs(case)):
         eigenvalues = np.linalg.eigvalsh(k)
         assert eigenvalues[0] >= -case.rtol * eigenvalues[-1]
         assert eigenvalues[-1] > 0
@@ -101,8 +120,8 @@ def test_positive_semidefinite(case: Case, x64: None) -> None:
 @law("diagonal")
 def test_the_diagonal_is_that_of_each_input_alone(case: Case, x64: None) -> None:
     x = inputs(case)
-    K = case.kernel(x)
-    alone = [case.kernel(case.take(x, [i])) for i in range(case.n)]
+    K = compute(case, x)
+    alone = [compute(case, case.take(x, [i])) for i in range(case.n)]
     diagonal = Kernels(*(jnp.diagonal(k) for k in K))
     assert_close(
         Kernels(*(jnp.concatenate(k)[:, 0] for k in zip(*alone, strict=True))), diagonal, case.rtol
@@ -114,41 +133,38 @@ def test_the_diagonal_is_that_of_each_input_alone(case: Case, x64: None) -> None
 def test_a_cross_kernel_is_a_block_of_the_joint_one(case: Case, x64: None) -> None:
     x = inputs(case)
     rows, columns = list(range(case.n - 1)), [case.n - 1, 0]
-    K = case.kernel(case.take(x, rows), case.take(x, columns))
+    K = compute(case, case.take(x, rows), case.take(x, columns))
     same = np.equal.outer(rows, columns)
-    assert_close_in_two_ways(K, block(case.kernel(x), rows, columns), same, case)
+    assert_close_in_two_ways(K, block(compute(case, x), rows, columns), same, case)
 
 
 @law("batched")
 def test_batched_equals_whole(case: Case, x64: None) -> None:
     x = inputs(case)
-    batches = [list(range(case.n))[i : i + 2] for i in range(0, case.n, 2)]
-    rows = [[case.kernel(case.take(x, a), case.take(x, b)) for b in batches] for a in batches]
+    cut = case.n // 2 + 1  # batches of unequal sizes
+    batches = [list(range(cut)), list(range(cut, case.n))]
+    rows = [[compute(case, case.take(x, a), case.take(x, b)) for b in batches] for a in batches]
     whole = Kernels(
         jnp.block([[K.nngp for K in row] for row in rows]),
         jnp.block([[K.ntk for K in row] for row in rows]),
     )
-    assert_close_in_two_ways(whole, case.kernel(x), np.eye(case.n, dtype=bool), case)
+    assert_close_in_two_ways(whole, compute(case, x), np.eye(case.n, dtype=bool), case)
 
 
 @law("jit")
 def test_jit_changes_nothing(case: Case, x64: None) -> None:
-    x = inputs(case)
-    half = list(range(case.n // 2))
-    data, rest = eqx.partition((x, case.take(x, half)), is_data)
-    jitted = jax.jit(lambda data: case.kernel(*eqx.combine(data, rest)))
-    one = jax.jit(lambda data: case.kernel(eqx.combine(data, rest)[0]))
-    assert_close(one(data), case.kernel(x), case.rtol)
-    same = np.eye(case.n, len(half), dtype=bool)
-    assert_close_in_two_ways(jitted(data), case.kernel(x, case.take(x, half)), same, case)
+    half = case.n // 2  # of equal shapes, which share what is compiled without jit
+    x, y = (case.take(inputs(case), [*range(start, start + half)]) for start in (0, half))
+    assert_close(compute(case, x), case.kernel(x), case.rtol)
+    assert_close(compute(case, x, y), case.kernel(x, y), case.rtol)
 
 
 @law("float32")
 def test_float32_is_near_float64(case: Case) -> None:
     x = cast(case.inputs(case.n), np.float32)
-    single = case.kernel(x)
+    single = compute(case, x)
     with jax.enable_x64(True):
-        double = case.kernel(cast(x, np.float64))
+        double = compute(case, cast(x, np.float64))
         assert {k.dtype for k in double} == {jnp.dtype("float64")}
     assert {k.dtype for k in single} == {jnp.dtype("float32")}
     assert_close(single, double, float(np.finfo(np.float32).eps) ** 0.5)
@@ -156,22 +172,22 @@ def test_float32_is_near_float64(case: Case) -> None:
 
 @law("grad")
 def test_the_gradient_is_finite(case: Case, x64: None) -> None:
-    for rows in (list(range(case.n)), [0, 0, 1]):  # all inputs, and one of them twice
-        data, rest = eqx.partition(case.take(inputs(case), rows), is_data)
+    one_of_them_twice = [*range(case.n), 0]
+    data, rest = eqx.partition(case.take(inputs(case), one_of_them_twice), is_data)
 
-        def total(data: Any, rest: Any = rest) -> jax.Array:
-            x = eqx.combine(data, rest)
-            return sum(k.sum() for K in (case.kernel(x), case.kernel(x, x)) for k in K)
+    def total(data: Any) -> jax.Array:
+        x = eqx.combine(data, rest)
+        return sum(k.sum() for K in (case.kernel(x), case.kernel(x, x)) for k in K)
 
-        leaves = jax.tree.leaves(jax.jit(jax.grad(total))(data))
-        assert all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
-        assert any(bool((leaf != 0).any()) for leaf in leaves)
+    leaves = jax.tree.leaves(jax.jit(jax.grad(total))(data))
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
+    assert any(bool((leaf != 0).any()) for leaf in leaves)
 
 
 @law("twin")
 def test_the_finite_twin_converges(case: Case) -> None:
     x = cast(case.inputs(case.n), np.float32)
-    limit = np.asarray(case.kernel(x).ntk, float)
+    limit = np.asarray(compute(case, x).ntk, float)
     rounding = 1e-5 * np.linalg.norm(limit)  # of float32: all that is left in a linear model
     rms = []
     for width in case.widths:
