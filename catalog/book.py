@@ -27,6 +27,7 @@ from catalog.render import TEMPLATES, Renderer
 PAGES = "papers"
 STATIC = Path(__file__).parent / "static"
 DIRECTIVES = {  # name -> number of arguments; the template bears the directive's name
+    "claim": 1,
     "papers": 1,
     "theme": 1,
     "themes": 0,

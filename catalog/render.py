@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from catalog.bibliography import format_entry
 from catalog.library import LIBRARY, PublicName, module_titles, public_names
 from catalog.model import Catalogue, Entry, Paper, fold
+from catalog.problems import did_you_mean
 from catalog.records import Record, anchor
 from catalog.vocabulary import LEVELS
 
@@ -132,6 +133,15 @@ class Renderer:
                     raise LookupError(f"{claim_id} was not computed: run python -m catalog execute")
                 found.append((entry, claim, self.records[claim_id]))
         return found
+
+    def claim(self, claim_id: str) -> tuple[Entry, Any, Record]:
+        """One claim by its id, `<paper>/<claim>`, with what was measured for it."""
+        claims = self.claims(self.all_entries())
+        found = {record.claim: (entry, claim, record) for entry, claim, record in claims}
+        if claim_id not in found:
+            hint = did_you_mean(claim_id, list(found), "catalog/themes")
+            raise LookupError(f"unknown claim '{claim_id}'. {hint}")
+        return found[claim_id]
 
     def neighbours(self, key: str) -> list[Paper]:
         """The two papers before and the two after it in its theme's reading order."""

@@ -100,6 +100,13 @@ def test_what_the_book_derived_is_not_said_to_be_the_papers(project: Path) -> No
     assert ["Derived in this book" in page for page in pages] == [False, True]
 
 
+def test_one_claim_is_found_by_its_id(renderer: Renderer) -> None:
+    text = renderer.render("claim.md.j2", argument="curie2001warm/melts")
+    assert "A warm kernel melts" in text and "measured **0\\.123**" in text
+    with pytest.raises(LookupError, match="unknown claim 'curie2001warm/melt'"):
+        renderer.render("claim.md.j2", argument="curie2001warm/melt")
+
+
 def test_a_claim_that_was_not_computed_stops_the_build(project: Path) -> None:
     with pytest.raises(LookupError, match="curie2001warm/melts was not computed"):
         Renderer(load(project), {}).paper_page("curie2001warm")
