@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ntklib import _checks
 from ntklib.dense import DenseMixing
 from ntklib.duals import AbstractDual, Relu
+from ntklib.gap import inputs
 from ntklib.recursion import Covariances, Kernels, activate, affine
 from ntklib.windows import ConvolutionMixing, Window, check_images, check_shape
 
@@ -115,7 +116,7 @@ class Convolution(eqx.Module):
         """
         check_images(self.window, x1, x2)
         sites, shape = _PAIRS[self.readout], x1.shape[1:-1]
-        K = _inputs(x1, x2, sites)
+        K = inputs(x1, x2, dual=self.dual, sites=sites)
         for _ in range(self.depth - 1):
             mix = ConvolutionMixing(self.window, shape, sites, self.sigma_w, self.sigma_b)
             K = activate(affine(K, mix=mix), dual=self.dual)
@@ -226,23 +227,3 @@ class ConvolutionNetwork(eqx.Module):
         h = h.reshape(h.shape[0], -1) if kernel.readout == "flatten" else h.mean(axis=pixels)
         f = kernel.sigma_w / h.shape[1] ** 0.5 * (h @ read["W"])
         return jnp.add(f, kernel.sigma_b * read["b"])
-
-
-@eqx.filter_jit
-def _inputs(x1: Array, x2: Array | None, sites: Literal["diagonal", "full"]) -> Covariances:
-    """The pixels' inner products over c channels, before any weights. Never in TF32."""
-    n, c = x1.shape[0], x1.shape[-1]
-    other = x1 if x2 is None else x2
-    if sites == "full":
-        x1, other = x1.reshape(n, -1, c), other.reshape(other.shape[0], -1, c)
-    cross, own = {
-        "diagonal": ("n...c,m...c->nm...", "n...c,n...c->n..."),
-        "full": ("nuc,mvc->nmuv", "nuc,nvc->nuv"),
-    }[sites]
-
-    def inner(subscripts: str, a: Array, b: Array) -> Array:
-        return jnp.einsum(subscripts, a, b, precision="highest") / c
-
-    G = inner(cross, x1, other)
-    left, right = (None, None) if x2 is None else (inner(own, x1, x1), inner(own, other, other))
-    return Covariances(G, jnp.zeros_like(G), left, right, sites=sites)

@@ -10,9 +10,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ntklib import _checks
-from ntklib.duals import AbstractDual, AbstractGapDual, Relu
-from ntklib.gap import with_gap
-from ntklib.recursion import AbstractMixing, Covariances, Kernels, affine, layer
+from ntklib.duals import AbstractDual, Relu
+from ntklib.gap import inputs
+from ntklib.recursion import AbstractMixing, Kernels, affine, layer
 
 
 @final
@@ -122,9 +122,7 @@ class Dense(eqx.Module):
         Source: jacot2018neural.
         """
         _checks.two_tables(x1, x2)
-        K = _inputs(x1, x2)
-        if self.depth > 1 and isinstance(self.dual, AbstractGapDual):
-            K = with_gap(K, x1, x2)
+        K = inputs(x1, x2, dual=self.dual)
         K = affine(K, mix=self._mixing(x1.shape[1]))
         mix = self._mixing(self.base_width)
         for _ in range(self.depth - 1):
@@ -231,17 +229,3 @@ class DenseNetwork(eqx.Module):
 
     def _base(self) -> int:
         return self.kernel.base_width or self.width
-
-
-@eqx.filter_jit
-def _inputs(x1: Array, x2: Array | None) -> Covariances:
-    """The inputs' Gram matrix x . x' / d, before any weights. Never in TF32, GPUs' default."""
-    d = x1.shape[1]
-    other = x1 if x2 is None else x2
-    G = jnp.matmul(x1, other.T, precision="highest") / d
-    left, right = (None, None) if x2 is None else (_squares(x1), _squares(x2))
-    return Covariances(G, jnp.zeros_like(G), left, right)
-
-
-def _squares(x: Array) -> Float[Array, " n"]:
-    return jnp.sum(x**2, axis=1) / x.shape[1]

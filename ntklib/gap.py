@@ -1,17 +1,63 @@
-"""The distance between inputs, to full accuracy where it is small."""
+"""The covariances of the inputs, and their distance to full accuracy where it is small."""
+
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ntklib.duals import AbstractDual, AbstractGapDual
 from ntklib.recursion import Covariances, variances
 
 _NEAR = 1 / 64  # of both variances: nearer, a Gram matrix would lose more than six bits of the gap
 
 
+def inputs(
+    x1: Float[Array, "n *sites d"],
+    x2: Float[Array, "m *sites d"] | None,
+    *,
+    dual: AbstractDual,
+    sites: Literal["diagonal", "full"] = "diagonal",
+) -> Covariances:
+    r"""The covariances before any weights, with the gap of near-duplicates if `dual` uses it.
+
+    .. math:: \Sigma(x, x') = \frac{1}{d} \sum_j x_j x'_j, \qquad \Theta = 0
+
+    Args:
+        x1: inputs, one a row, their features last.
+        x2: others. Without them the covariances are between `x1` and itself.
+        dual: the nonlinearity to come.
+        sites: which pairs of sites are kept; "full" keeps no gap.
+
+    Cost: O(n m d), times the pairs of sites.
+    Source: derived.
+    """
+    K = _grams(x1, x2, sites)
+    return with_gap(K, x1, x2) if isinstance(dual, AbstractGapDual) and sites != "full" else K
+
+
+@eqx.filter_jit
+def _grams(x1: Array, x2: Array | None, sites: Literal["diagonal", "full"]) -> Covariances:
+    n, d = x1.shape[0], x1.shape[-1]
+    other = x1 if x2 is None else x2
+    if sites == "full":
+        x1, other = x1.reshape(n, -1, d), other.reshape(other.shape[0], -1, d)
+    cross, own = {
+        "diagonal": ("n...d,m...d->nm...", "n...d,n...d->n..."),
+        "full": ("nud,mvd->nmuv", "nud,nvd->nuv"),
+    }[sites]
+
+    def inner(subscripts: str, a: Array, b: Array) -> Array:  # never in TF32, GPUs' default
+        return jnp.einsum(subscripts, a, b, precision="highest") / d
+
+    G = inner(cross, x1, other)
+    left, right = (None, None) if x2 is None else (inner(own, x1, x1), inner(own, other, other))
+    return Covariances(G, jnp.zeros_like(G), left, right, sites=sites)
+
+
 def with_gap(
-    K: Covariances, x1: Float[Array, "n d"], x2: Float[Array, "m d"] | None = None
+    K: Covariances, x1: Float[Array, "n *sites d"], x2: Float[Array, "m *sites d"] | None = None
 ) -> Covariances:
     r"""The inputs' covariances with their gap: near-duplicates keep full relative accuracy.
 
@@ -21,11 +67,14 @@ def with_gap(
     The middle form, from the Gram matrix, for most pairs; the last for near ones, row by row, so
     that the differences, (n, m, d), are never formed. Its gradient is the middle form's.
 
+    Networks with all pairs of sites (pooling, graphs, complexes) and pruned ones do without it:
+    their near-duplicates keep sqrt(eps). So do inputs that are nearly opposite.
+
     What remains is the rounding of the norms: inputs that differ by a factor c alone come out
     `sqrt(eps * abs(c - 1))` apart in angle instead of 0.
 
     Args:
-        K: the covariances of the inputs, x . x' / d, without sites.
+        K: the covariances of the inputs, x . x' / d, at each site with itself.
         x1: the inputs on the left, one a row.
         x2: those on the right. Without them K is between `x1` and itself.
 
@@ -40,23 +89,25 @@ def _with_gap(K: Covariances, x1: Array, x2: Array | None) -> Covariances:
     v1, v2 = variances(K)
     total = v1[:, None] + v2[None, :]
     plain = total - 2 * K.Sigma
-    near = plain < _NEAR * total
-    if x2 is None:
-        near &= ~jnp.eye(len(x1), dtype=bool)  # 0 already
+    n, m, *sites = plain.shape
+    itself = (jnp.eye(n, m, dtype=bool) & (x2 is None)).reshape(n, m, *(1 for _ in sites))
+    near = (plain < _NEAR * total) & ~itself
     fixed = jax.lax.stop_gradient((plain, near, x1, x1 if x2 is None else x2))
     gap = _differences(*fixed) + (plain - jax.lax.stop_gradient(plain))
+    gap = jnp.where(itself, 0.0, gap)  # exactly, however the compiler rounds
     Sigma = jnp.where(near, (total - gap) / 2, K.Sigma)  # sums round less than a matrix product
     return Covariances(Sigma, K.Theta, K.left, K.right, gap=gap)
 
 
 def _differences(plain: Array, near: Array, x1: Array, x2: Array) -> Array:
     """`plain`, with its near pairs from the differences of the inputs."""
-    rows = jnp.argsort(~near.any(axis=1))  # those with a near pair come first
+    any_near = near.any(axis=tuple(range(1, near.ndim)))
+    rows = jnp.argsort(~any_near)  # those with a near pair come first
 
     def refine(k: Array, gap: Array) -> Array:
         i = rows[k]
-        exact = jnp.sum((x1[i] - x2) ** 2, axis=1) / x1.shape[1]
+        exact = jnp.sum((x1[i] - x2) ** 2, axis=-1) / x1.shape[-1]
         return gap.at[i].set(jnp.where(near[i], exact, gap[i]))
 
-    refined: Array = jax.lax.fori_loop(0, near.any(axis=1).sum(), refine, plain)
+    refined: Array = jax.lax.fori_loop(0, any_near.sum(), refine, plain)
     return refined

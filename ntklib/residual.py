@@ -11,8 +11,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ntklib import _checks
-from ntklib.dense import Dense, DenseMixing, _inputs
+from ntklib.dense import Dense, DenseMixing
 from ntklib.duals import AbstractDual, Relu
+from ntklib.gap import inputs
 from ntklib.recursion import Covariances, Kernels, affine, layer
 
 
@@ -49,7 +50,9 @@ def skip(
             f"`branch` must keep the sites, got {B.sites} {B.Sigma.shape} from {K.sites} "
             f"{K.Sigma.shape}. Use stride 1 inside a skip, and pool after it."
         )
-    # K + alpha^2 B, leaf by leaf: Sigma, Theta and, where they are carried, left and right.
+    if B.gap is None:  # a branch that cannot carry it
+        K = eqx.tree_at(lambda K: K.gap, K, None, is_leaf=lambda leaf: leaf is None)
+    # K + alpha^2 B, leaf by leaf: Sigma, Theta and, where they are carried, left, right, gap.
     total: Covariances = jax.tree.map(lambda k, b: k + jnp.multiply(alpha**2, b), K, B)
     return total
 
@@ -121,7 +124,7 @@ class Residual(eqx.Module):
         def block(K: Covariances) -> Covariances:
             return layer(K, dual=self.dual, mix=mix)
 
-        K = affine(_inputs(x1, x2), mix=mix)
+        K = affine(inputs(x1, x2, dual=self.dual), mix=mix)
         for _ in range(self.depth - 2):
             K = skip(K, block, alpha=self.alpha)
         K = block(K) if self.depth > 1 else K

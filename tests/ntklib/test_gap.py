@@ -10,6 +10,7 @@ import pytest
 from ntklib import (
     Abs,
     AbstractGapDual,
+    Convolution,
     Covariances,
     Dense,
     DenseMixing,
@@ -17,9 +18,14 @@ from ntklib import (
     LeakyRelu,
     Linear,
     Relu,
+    Residual,
+    Window,
+    affine,
     layer,
+    skip,
     with_gap,
 )
+from ntklib.gap import inputs
 
 pytestmark = pytest.mark.usefixtures("shapes")
 
@@ -172,3 +178,29 @@ def test_float32_gradients_are_finite() -> None:
 
     for gradient in jax.grad(total, argnums=(0, 1))(jnp.asarray(x), 1.4):
         assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-4])
+@pytest.mark.parametrize(
+    ("kernel", "shape"),
+    [
+        (Residual(4, alpha=0.7), (64,)),
+        (Residual(4, dual=Abs(), sigma_b=0.3), (64,)),
+        (Convolution(4, window=Window(3, padding="zero")), (5, 5, 8)),
+    ],
+)
+def test_other_networks_carry_it_too(kernel: Any, shape: tuple[int, ...], distance: float) -> None:
+    """Near-duplicates in float32, against the same inputs in float64."""
+    flat, near = near_pairs(distance, d=int(np.prod(shape)))
+    x, y = (jnp.asarray(a.reshape(-1, *shape)[:4]) for a in (flat, near))
+    single = np.diagonal(np.asarray(kernel(x, y).ntk, float))
+    with jax.enable_x64(True):
+        exact = np.diagonal(kernel(x.astype(float), y.astype(float)).ntk)
+    assert np.abs(single / exact - 1).max() < 1e-6
+
+
+def test_a_branch_without_it_ends_it() -> None:
+    x, _ = near_pairs(1e-3)
+    K = affine(inputs(jnp.asarray(x), None, dual=Relu()), mix=DenseMixing(1.0))
+    assert K.gap is not None
+    assert skip(K, lambda K: layer(K, dual=Erf(), mix=DenseMixing(1.0))).gap is None
