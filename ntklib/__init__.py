@@ -16,6 +16,7 @@ from ntklib.features import Features, random_features
 from ntklib.gap import with_gap
 from ntklib.graph import Graph, GraphNetwork
 from ntklib.graphon import GraphonKernel, GraphonNetwork
+from ntklib.graphon_distances import cut_norm, cut_norm_bound, l2_distance, sorting_bias
 from ntklib.graphon_layers import GraphonLayers, expand_input_masks
 from ntklib.graphon_mixing import GraphonMixing, path_density
 from ntklib.graphons import (
@@ -29,7 +30,14 @@ from ntklib.graphs import GraphBatch
 from ntklib.hodge import Hodge, betti, projectors
 from ntklib.learning_curves import LearningCurve, Modes, empirical_modes, learning_curve
 from ntklib.losses import LossFlow, loss_flow
+from ntklib.mask_graphons import (
+    ScaledGraphon,
+    empirical_graphons,
+    empirical_moments,
+    mask_histogram,
+)
 from ntklib.propagation import Propagation, SimplicialMixing
+from ntklib.pruning import masks, pruned, synflow_masks
 from ntklib.quadrature import Quadrature
 from ntklib.rates import PowerLaw, power_law
 from ntklib.recurrent import Recurrent, RecurrentNetwork
@@ -44,6 +52,14 @@ from ntklib.recursion import (
 )
 from ntklib.regression import KernelRegression
 from ntklib.residual import Residual, ResidualNetwork, skip
+from ntklib.saliency import (
+    grasp_scores,
+    magnitude_scores,
+    random_scores,
+    snip_scores,
+    synflow_scores,
+)
+from ntklib.saliency_graphon import saliency_graphon
 from ntklib.sampling import Estimate, empirical_kernels, monte_carlo
 from ntklib.sequences import SequenceBatch
 from ntklib.simplicial import Convention, Simplicial, SimplicialNetwork
@@ -118,6 +134,7 @@ __all__ = [
     "Relu",
     "Residual",
     "ResidualNetwork",
+    "ScaledGraphon",
     "SequenceBatch",
     "Simplicial",
     "SimplicialComplex",
@@ -133,20 +150,29 @@ __all__ = [
     "centred",
     "check",
     "claim",
+    "cut_norm",
+    "cut_norm_bound",
     "decay_exponent",
     "diagonal_ntk",
     "effective_dimension",
     "effective_rank",
     "eigenvalues",
+    "empirical_graphons",
     "empirical_kernels",
     "empirical_modes",
+    "empirical_moments",
     "empirical_ntk",
     "expand_input_masks",
     "gegenbauer_coefficients",
+    "grasp_scores",
+    "l2_distance",
     "layer",
     "learning_curve",
     "linearize",
     "loss_flow",
+    "magnitude_scores",
+    "mask_histogram",
+    "masks",
     "mean_over_sites",
     "monte_carlo",
     "multiplicities",
@@ -155,8 +181,15 @@ __all__ = [
     "path_density",
     "power_law",
     "projectors",
+    "pruned",
     "random_features",
+    "random_scores",
+    "saliency_graphon",
     "skip",
+    "snip_scores",
+    "sorting_bias",
+    "synflow_masks",
+    "synflow_scores",
     "target_alignment",
     "variances",
     "with_gap",

@@ -19,7 +19,7 @@ from ntklib.graphon_mixing import (
     matrices,
 )
 from ntklib.graphon_nodes import Nodes
-from ntklib.graphons import AbstractGraphon, ConstantGraphon
+from ntklib.graphons import AbstractGraphon, ConstantGraphon, probability
 
 _MOST_FEATURES = 12  # of an exact mixture: 4096 masks for each position
 
@@ -162,12 +162,13 @@ def expand_input_masks(
         scale: 1 / rho(u_i) of the input layer.
 
     Raises:
-        ValueError: if there are more than 12 features.
+        ValueError: if there are more than 12 features, or `keep` is no probability.
 
     Cost: O(k^2 2^d) to build; 2^d times the sites of the first layer, in time and memory.
     Source: derived.
     """
     k, d = keep.shape
+    _checks.refuse(probability("keep", keep))
     if d > _MOST_FEATURES:
         raise ValueError(
             f'`masks="mixture"` takes at most {_MOST_FEATURES} features, got {d}. '

@@ -65,7 +65,7 @@ class ConstantGraphon(AbstractGraphon):
         if np.shape(self.value) != ():
             shape = np.shape(self.value)
             raise ValueError(f"`value` must be one number, got shape {shape}. Use StepGraphon.")
-        _checks.refuse(_probability("value", self.value))
+        _checks.refuse(probability("value", self.value))
 
     def axes(self) -> tuple[Axis, Axis]:
         return Axis(), Axis()
@@ -116,7 +116,7 @@ class StepGraphon(AbstractGraphon):
             raise ValueError(f"`values` must be a matrix, got shape {self.values.shape}. {hint}")
         _checks.refuse(
             _checks.floats("values", self.values)  # type: ignore[arg-type]
-            or _probability("values", self.values)
+            or probability("values", self.values)
         )
         _checks.refuse(
             _measures("targets", self.targets, self.values.shape[0])
@@ -174,7 +174,7 @@ class SmoothGraphon(AbstractGraphon):
         self, u: Float[np.ndarray, " t"], v: Float[np.ndarray, " s"]
     ) -> tuple[Float[Array, "_ _"], ...]:
         W = jnp.broadcast_to(self.f(u[:, None], v[None, :]), (u.size, v.size))
-        _checks.refuse(_probability("f", W))
+        _checks.refuse(probability("f", W))
         return (W,)
 
 
@@ -218,10 +218,10 @@ class LowRankGraphon(AbstractGraphon):
 def _probe(graphon: AbstractGraphon, name: str) -> None:
     """Evaluate where it will be integrated, and at 1, where the last feature may be."""
     at = np.append(quadrature(*graphon.axes()).positions, 1.0)
-    _checks.refuse(_probability(name, graphon(at, at)))
+    _checks.refuse(probability(name, graphon(at, at)))
 
 
-def _probability(name: str, W: ArrayLike) -> list[str]:
+def probability(name: str, W: ArrayLike) -> list[str]:
     """`name` holds probabilities, up to rounding in float32 (when concrete)."""
     if isinstance(W, jax.core.Tracer):
         return []
