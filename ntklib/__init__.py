@@ -19,6 +19,7 @@ from ntklib.graphon import GraphonKernel, GraphonNetwork
 from ntklib.graphon_distances import cut_norm, cut_norm_bound, l2_distance, sorting_bias
 from ntklib.graphon_layers import GraphonLayers, expand_input_masks
 from ntklib.graphon_mixing import GraphonMixing, path_density
+from ntklib.graphon_scaled import ScaledGraphon
 from ntklib.graphons import (
     AbstractGraphon,
     ConstantGraphon,
@@ -31,7 +32,6 @@ from ntklib.hodge import Hodge, betti, projectors
 from ntklib.learning_curves import LearningCurve, Modes, empirical_modes, learning_curve
 from ntklib.losses import LossFlow, loss_flow
 from ntklib.mask_graphons import (
-    ScaledGraphon,
     empirical_graphons,
     empirical_moments,
     mask_histogram,

@@ -1,19 +1,17 @@
 """From masks to graphons: neurons in order of their degree, densities in blocks."""
 
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import final
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from ntklib import _checks
-from ntklib.graphon_nodes import Axis
-from ntklib.graphons import AbstractGraphon, StepGraphon
+from ntklib.graphon_scaled import ScaledGraphon
+from ntklib.graphons import StepGraphon
 
 
 def mask_histogram(
@@ -78,7 +76,7 @@ def empirical_moments(
     weights: Sequence[Float[Array, "*draws _ _"]],
     *,
     blocks: int,
-) -> list["ScaledGraphon"]:
+) -> list[ScaledGraphon]:
     r"""The second moments of the weights that are kept, in the blocks of `empirical_graphons`.
 
     .. math:: V^l(u, v) = E[w^2 M], \qquad G^l(u, v) = E[M]
@@ -111,55 +109,24 @@ def empirical_moments(
     return [ScaledGraphon(StepGraphon(V / s), s) for V, s in zip(moments, scales, strict=True)]
 
 
-@final
-class ScaledGraphon(AbstractGraphon):
-    r"""A graphon times a number: second moments of weights, which may exceed 1.
-
-    .. math:: V(u, v) = E[w^2 M] = s \, W(u, v)
-
-    It is no probability: give the kernel a `gradient` beside it, and no mixture of input masks.
-
-    Args:
-        graphon: W.
-        scale: the number s.
-
-    Raises:
-        ValueError: if `scale` is negative or not one finite number.
-
-    Cost: as of the graphon.
-    Source: derived.
-    """
-
-    graphon: AbstractGraphon
-    scale: ArrayLike = eqx.field(converter=_checks.number)
-
-    def __check_init__(self) -> None:
-        problems = _checks.finite("scale", self.scale)
-        if not problems and not isinstance(self.scale, jax.core.Tracer) and np.min(self.scale) < 0:
-            problems = [f"`scale` must not be negative, got {self.scale}. V is a second moment."]
-        _checks.refuse(problems)
-
-    def axes(self) -> tuple[Axis, Axis]:
-        return self.graphon.axes()
-
-    def factors(
-        self, u: Float[np.ndarray, " t"], v: Float[np.ndarray, " s"]
-    ) -> tuple[Float[Array, "_ _"], ...]:
-        first, *rest = self.graphon.factors(u, v)
-        return (jnp.multiply(self.scale, first), *rest)
-
-
 def _joint(values: Sequence[Array], masks: Sequence[Array], blocks: int) -> list[Array]:
     """Block means of `values`, with the hidden neurons in the order of their degree in `masks`."""
     _checks.refuse(_checks.at_least_one("blocks", blocks, "One block is the density."))
     V, M = [_stack("masks", v) for v in values], [_stack("masks", m) for m in masks]
     _checks.refuse(_misfits(M))
 
+    ordered: list[Array] = _ordered(V, M, blocks)
+    return ordered
+
+
+@functools.partial(jax.jit, static_argnames="blocks")
+def _ordered(V: list[Array], M: list[Array], blocks: int) -> list[Array]:
+    features, outputs = M[0].shape[2], M[-1].shape[1]
+    K = [features, *[blocks] * (len(M) - 1), outputs]
+
     def one(V: list[Array], M: list[Array]) -> list[Array]:
-        order = [_by_degree(m.sum(1) + after.sum(0)) for m, after in pairwise(M)]
-        features, outputs = jnp.arange(M[0].shape[1]), jnp.arange(M[-1].shape[0])
-        order = [features, *order, outputs]
-        K = [features.size, *[blocks] * (len(M) - 1), outputs.size]
+        hidden = [_by_degree(m.sum(1) + after.sum(0)) for m, after in pairwise(M)]
+        order = [jnp.arange(features), *hidden, jnp.arange(outputs)]
         return [
             _means(v[rows][:, columns], k_rows, k_columns)
             for v, (columns, rows), (k_columns, k_rows) in zip(
