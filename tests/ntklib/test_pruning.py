@@ -56,6 +56,20 @@ def test_the_largest_stay_and_of_equal_ones_the_first() -> None:
     np.testing.assert_array_equal(jitted["a"], [[1, 0], [1, 1]])
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_any_signs_ties_and_precision_agree_with_a_stable_sort(dtype: Any, x64: None) -> None:
+    rng = np.random.default_rng(0)
+    s = rng.normal(size=(20, 30)) * 10.0 ** rng.integers(-4, 4, (20, 30))
+    s[rng.uniform(size=s.shape) < 0.3] = 0.0
+    s[rng.uniform(size=s.shape) < 0.2] = -0.0
+    s = np.where(rng.uniform(size=s.shape) < 0.2, -0.25, s).astype(dtype)
+    order = np.argsort(-s.ravel(), kind="stable")
+    for k in (1, 100, 250, 400, 599, 600):
+        M = masks(jnp.asarray(s), keep=k / 600)
+        assert M.dtype == dtype
+        np.testing.assert_array_equal(np.flatnonzero(M), np.sort(order[:k]))
+
+
 def test_which_leaves_are_prunable() -> None:
     scores = random_scores(jax.random.key(2), PARAMS)
     M = masks(scores, keep=0.1, prunable=[False, True, True, False])
