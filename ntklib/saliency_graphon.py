@@ -19,14 +19,14 @@ def saliency_graphon(
     density: float,
     nodes: int = 32,
 ) -> SmoothGraphon:
-    r"""Where the masks tend to that keep the largest scores |w_ij| r(u_i) c(v_j), w in N(0, 1).
+    r"""Where masks tend to that keep the largest of: a weight's size times r(u) and c(v).
 
     .. math:: W(u, v) = P(|w| \, r(u) \, c(v) > \tau)
               = \mathrm{erfc} \left( \frac{\tau}{\sqrt 2 \, r(u) \, c(v)} \right), \qquad
               \iint W \, du \, dv = p
 
-    The threshold follows from the density p, by bisection. Constant r and c give the constant
-    graphon p: pruning by magnitude.
+    with w in N(0, 1). The threshold follows from the density p, by bisection. Constant r and c
+    give the constant graphon p: pruning by magnitude.
 
     Args:
         row: r, smooth and positive, maps targets (t,) to (t,), in NumPy.
