@@ -12,6 +12,7 @@ from ntklib.duals_smooth import Cosine, Gaussian, Gelu, Sine
 from ntklib.dynamics import GradientFlow
 from ntklib.empirical import empirical_ntk, linearize
 from ntklib.ensembles import Ensemble, Marginals, Prediction
+from ntklib.factorised_saliency import saliency_graphon
 from ntklib.features import Features, random_features
 from ntklib.gap import with_gap
 from ntklib.graph import Graph, GraphNetwork
@@ -59,7 +60,6 @@ from ntklib.saliency import (
     snip_scores,
     synflow_scores,
 )
-from ntklib.saliency_graphon import saliency_graphon
 from ntklib.sampling import Estimate, empirical_kernels, monte_carlo
 from ntklib.sequences import SequenceBatch
 from ntklib.simplicial import Convention, Simplicial, SimplicialNetwork
