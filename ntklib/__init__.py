@@ -32,6 +32,7 @@ from ntklib.graphs import GraphBatch
 from ntklib.hodge import Hodge, betti, projectors
 from ntklib.learning_curves import LearningCurve, Modes, empirical_modes, learning_curve
 from ntklib.losses import LossFlow, loss_flow
+from ntklib.magnitude import magnitude_graphons
 from ntklib.mask_graphons import (
     empirical_graphons,
     empirical_moments,
@@ -60,7 +61,7 @@ from ntklib.saliency import (
     snip_scores,
     synflow_scores,
 )
-from ntklib.sampling import Estimate, empirical_kernels, monte_carlo
+from ntklib.sampling import Estimate, empirical_kernels, estimate, monte_carlo
 from ntklib.sequences import SequenceBatch
 from ntklib.simplicial import Convention, Simplicial, SimplicialNetwork
 from ntklib.spectra import (
@@ -72,9 +73,11 @@ from ntklib.spectra import (
     eigenvalues,
     participation_ratio,
     target_alignment,
+    top_energy,
 )
 from ntklib.sphere import gegenbauer_coefficients, multiplicities
 from ntklib.tangents import diagonal_ntk, ntk_operator
+from ntklib.training import Trained, minimise
 from ntklib.windows import ConvolutionMixing, Window
 
 __version__ = "0.1.0"
@@ -143,6 +146,7 @@ __all__ = [
     "Sine",
     "SmoothGraphon",
     "StepGraphon",
+    "Trained",
     "Window",
     "activate",
     "affine",
@@ -162,6 +166,7 @@ __all__ = [
     "empirical_modes",
     "empirical_moments",
     "empirical_ntk",
+    "estimate",
     "expand_input_masks",
     "gegenbauer_coefficients",
     "grasp_scores",
@@ -170,10 +175,12 @@ __all__ = [
     "learning_curve",
     "linearize",
     "loss_flow",
+    "magnitude_graphons",
     "magnitude_scores",
     "mask_histogram",
     "masks",
     "mean_over_sites",
+    "minimise",
     "monte_carlo",
     "multiplicities",
     "ntk_operator",
@@ -191,6 +198,7 @@ __all__ = [
     "synflow_masks",
     "synflow_scores",
     "target_alignment",
+    "top_energy",
     "variances",
     "with_gap",
 ]

@@ -21,6 +21,27 @@ class Estimate(NamedTuple):
     standard_error: Any
 
 
+def estimate(draws: Float[Array, "draws ..."]) -> Estimate:
+    r"""The mean over the first axis, and its standard error: of draws that are at hand.
+
+    .. math:: \bar a = \frac{1}{S} \sum_{s=1}^{S} a_s, \qquad
+              \mathrm{se} = \sqrt{\frac{1}{S (S - 1)} \sum_{s=1}^{S} (a_s - \bar a)^2}
+
+    Args:
+        draws: independent, one an entry of the first axis; at least 2.
+
+    Raises:
+        ValueError: if there are fewer than 2 draws.
+
+    Cost: O(size of `draws`).
+    Source: derived.
+    """
+    if jnp.ndim(draws) == 0 or len(draws) < 2:
+        hint = "One draw has no standard error."
+        raise ValueError(f"`draws` must be 2 or more, got shape {jnp.shape(draws)}. {hint}")
+    return Estimate(jnp.mean(draws, axis=0), jnp.std(draws, axis=0, ddof=1) / len(draws) ** 0.5)
+
+
 def monte_carlo(
     sample: Callable[[PRNGKeyArray], Any], key: PRNGKeyArray, *, draws: int
 ) -> Estimate:

@@ -103,6 +103,27 @@ def effective_rank(eigenvalues: Float[Array, " n"]) -> Float[Array, ""]:
     return jnp.sum(eigenvalues) / jnp.max(eigenvalues)
 
 
+def top_energy(eigenvalues: Float[Array, " n"], *, first: int = 5) -> Float[Array, ""]:
+    r"""The part of the trace that the largest eigenvalues hold.
+
+    .. math:: E_m = \frac{\sum_{k \le m} \lambda_k}{\sum_k \lambda_k}
+
+    Args:
+        eigenvalues: largest first.
+        first: how many, m.
+
+    Raises:
+        ValueError: if there are none, none is positive, or `first` is below 1.
+
+    Cost: O(n).
+    Source: pham2025graphon.
+    """
+    _checks.refuse(
+        _grams.spectrum(eigenvalues) + _checks.at_least_one("first", first, "The paper has 5.")
+    )
+    return jnp.sum(eigenvalues[:first]) / jnp.sum(eigenvalues)
+
+
 def participation_ratio(eigenvalues: Float[Array, " n"]) -> Float[Array, ""]:
     r"""Another count of the directions that matter; at least as large as none, at most n.
 

@@ -9,7 +9,7 @@ import pytest
 
 from ntklib.dense import Dense
 from ntklib.duals import Erf
-from ntklib.sampling import empirical_kernels, monte_carlo
+from ntklib.sampling import empirical_kernels, estimate, monte_carlo
 
 
 @pytest.mark.usefixtures("x64", "shapes")
@@ -79,3 +79,11 @@ def test_errors() -> None:
             monte_carlo(jax.random.normal, key, draws=draws)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="must return floating-point arrays, got int32"):
         monte_carlo(lambda k: jnp.array(1), key, draws=2)
+
+
+def test_estimate_by_hand() -> None:
+    found = estimate(jnp.array([[1.0, 0.0], [3.0, 0.0]]))
+    np.testing.assert_allclose(found.mean, [2, 0])
+    np.testing.assert_allclose(found.standard_error, [1, 0])  # sqrt(2) / sqrt(2)
+    with pytest.raises(ValueError, match=r"2 or more, got shape \(1,\). One draw has no standard"):
+        estimate(jnp.ones(1))

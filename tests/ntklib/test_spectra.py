@@ -15,6 +15,7 @@ from ntklib.spectra import (
     eigenvalues,
     participation_ratio,
     target_alignment,
+    top_energy,
 )
 
 
@@ -148,3 +149,11 @@ def test_errors_of_the_fit() -> None:
         decay_exponent(lam - 1)
     with pytest.raises(ValueError, match="`level` must be between 0 and 1, got 95"):
         decay_exponent(lam, level=95)
+
+
+def test_top_energy_by_hand() -> None:
+    lam = jnp.array([4.0, 3.0, 2.0, 1.0])
+    assert float(top_energy(lam, first=2)) == pytest.approx(0.7)
+    assert float(top_energy(lam)) == 1  # five of four
+    with pytest.raises(ValueError, match=r"`first` must be at least 1, got 0\. The paper has 5"):
+        top_energy(lam, first=0)
