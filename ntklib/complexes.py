@@ -7,7 +7,7 @@ from typing import Any, final
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from ntklib import _checks
 
@@ -64,6 +64,37 @@ class SimplicialComplex(eqx.Module):
             problems += _known("flipped_edges", self.flipped_edges, len(self.edges))
             problems += _known("flipped_triangles", self.flipped_triangles, len(self.triangles))
         _checks.refuse(problems)
+
+    @classmethod
+    def from_triangles(
+        cls, triangles: Int[np.ndarray, "t 3"], filled: Bool[np.ndarray, " t"] | None = None
+    ) -> "SimplicialComplex":
+        r"""The complex of all edges of some triangles, of which only some need be filled.
+
+        .. math:: E = \{ \{i, j\} : \{i, j\} \subset t \text{ for one of the triangles } t \}
+
+        Other choices of `filled` give other complexes on the same graph.
+
+        Args:
+            triangles: vertices in any order, (T, 3); a triangulation, say.
+            filled: which of them are filled. Without it, all.
+
+        Raises:
+            ValueError: if `triangles` is not a table of integers, `filled` is not one boolean a
+                triangle, or the complex itself is not valid.
+
+        Cost: O(T log T).
+        Source: derived.
+        """
+        table = np.sort(np.array(_simplices("triangles", triangles, 3), dtype=int).reshape(-1, 3))
+        chosen = np.ones(len(table), bool) if filled is None else np.asarray(filled)
+        if chosen.shape != (len(table),) or chosen.dtype != bool:
+            raise ValueError(
+                f"`filled` must be one boolean a triangle, shape ({len(table)},), got "
+                f"{chosen.shape} of {chosen.dtype}. Write `rng.random({len(table)}) < 0.5`."
+            )
+        edges = {side for row in table.tolist() for side in combinations(row, 2)}
+        return cls(int(table.max(initial=0)) + 1, tuple(sorted(edges)), table[chosen])
 
     def __hash__(self) -> int:
         return hash((self.n_vertices, self.edges, self.triangles, self.flipped_edges))

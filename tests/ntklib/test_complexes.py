@@ -36,6 +36,30 @@ def test_the_order_of_edges_is_the_callers() -> None:
         np.testing.assert_array_equal(ours, theirs[np.ix_(order, order)])
 
 
+def test_edges_of_triangles_some_of_them_filled() -> None:
+    triangles = np.array([[3, 1, 2], [2, 0, 1], [4, 3, 2]])
+    edges = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3), (2, 4), (3, 4)]
+    full = SimplicialComplex.from_triangles(triangles)
+    assert full == SimplicialComplex(5, edges, [(1, 2, 3), (0, 1, 2), (2, 3, 4)])
+    some = SimplicialComplex.from_triangles(triangles, np.array([False, True, False]))
+    assert some == SimplicialComplex(5, edges, [(0, 1, 2)])
+
+
+@pytest.mark.parametrize(
+    ("triangles", "filled", "message"),
+    [
+        ([[0, 1, 2]], [1], r"`filled` must be one boolean a triangle, shape \(1,\), got \(1,\) of"),
+        ([[0, 1, 2]], [True, True], r"shape \(1,\), got \(2,\) of bool"),
+        ([[0, 1]], None, r"`triangles` must be integers of shape \(count, 3\), got shape \(1, 2\)"),
+        ([], None, "`edges` must hold at least one edge"),
+        ([[0, 1, 2], [2, 1, 0]], None, "must list \\(0, 1, 2\\) once"),
+    ],
+)
+def test_what_triangles_must_be(triangles: list, filled: list | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SimplicialComplex.from_triangles(triangles, filled)
+
+
 def test_flips() -> None:
     flipped = HOLED.flip(edges=[0, 4], triangles=[1])
     D, D2 = np.ones(len(EDGES)), np.ones(2)
