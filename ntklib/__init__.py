@@ -31,6 +31,7 @@ from ntklib.graphons import (
 from ntklib.graphs import GraphBatch
 from ntklib.hodge import Hodge, betti, projectors
 from ntklib.learning_curves import LearningCurve, Modes, empirical_modes, learning_curve
+from ntklib.left_out import left_out
 from ntklib.losses import LossFlow, loss_flow
 from ntklib.magnitude import magnitude_graphons
 from ntklib.mask_graphons import (
@@ -173,6 +174,7 @@ __all__ = [
     "l2_distance",
     "layer",
     "learning_curve",
+    "left_out",
     "linearize",
     "loss_flow",
     "magnitude_graphons",

@@ -62,7 +62,7 @@ def parameterisation(name: str, base_width: int | None) -> list[str]:
     return at_least_one("base_width", base_width, hint)
 
 
-def floats(name: str, x: Array) -> list[str]:
+def floats(name: str, x: Array | np.ndarray) -> list[str]:
     """`name` holds floating-point numbers, none of them NaN or infinite (when concrete)."""
     if not jnp.issubdtype(x.dtype, jnp.floating):
         return [f"`{name}` must be floating point, got {x.dtype}. Use `{name}.astype(float)`."]

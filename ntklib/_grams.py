@@ -13,7 +13,7 @@ def concrete(*values: ArrayLike) -> bool:
     return not any(isinstance(value, jax.core.Tracer) for value in values)
 
 
-def symmetric(name: str, K: Array) -> list[str]:
+def symmetric(name: str, K: Array | np.ndarray) -> list[str]:
     """`name` is a Gram matrix: square, finite and symmetric up to rounding."""
     if K.ndim != 2 or K.shape[0] != K.shape[1] or K.shape[0] == 0:
         return [
@@ -42,7 +42,7 @@ def block(name: str, K: Array, shape: tuple[int | None, ...], axes: str) -> list
     return [f"`{name}` must have shape ({wanted}), got {K.shape}. Its axes are ({axes})."]
 
 
-def targets(y: Array, n: int) -> list[str]:
+def targets(y: Array | np.ndarray, n: int) -> list[str]:
     """One row of targets for each of n inputs."""
     if y.ndim == 2 and y.shape[0] == n:
         return _checks.floats("y", y)

@@ -114,10 +114,7 @@ class StepGraphon(AbstractGraphon):
         if self.values.ndim != 2 or self.values.size == 0:
             hint = "One row a target block, one column a source block."
             raise ValueError(f"`values` must be a matrix, got shape {self.values.shape}. {hint}")
-        _checks.refuse(
-            _checks.floats("values", self.values)  # type: ignore[arg-type]
-            or probability("values", self.values)
-        )
+        _checks.refuse(_checks.floats("values", self.values) or probability("values", self.values))
         _checks.refuse(
             _measures("targets", self.targets, self.values.shape[0])
             + _measures("sources", self.sources, self.values.shape[1])
