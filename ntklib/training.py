@@ -13,14 +13,19 @@ Params = TypeVar("Params")
 
 
 class Trained(NamedTuple):
-    """The parameters after training, and the loss before each step and after the last."""
+    """The parameters after training, and what was observed before each step and after the last."""
 
     params: Any
-    losses: Float[Array, " steps_and_one"]
+    history: Any
 
 
 def minimise(
-    loss: Callable[[Params], Float[Array, ""]], params: Params, optimiser: Any, *, steps: int
+    loss: Callable[[Params], Float[Array, ""]],
+    params: Params,
+    optimiser: Any,
+    *,
+    steps: int,
+    observe: Callable[[Params], Any] | None = None,
 ) -> Trained:
     r"""Steps of an optimiser on the whole training set, in one compiled loop.
 
@@ -34,21 +39,25 @@ def minimise(
         params: where to start, any pytree of floating-point arrays.
         optimiser: two functions `init` and `update`, as optax has them: `optax.adam(1e-3)`.
         steps: how many.
+        observe: maps the parameters to what is kept of every moment, (steps + 1, ...): outputs,
+            say. Without it, the loss.
 
     Raises:
         ValueError: if `steps` is below 1 or a parameter is not floating point.
 
-    Cost: steps + 1 gradients of `loss`.
+    Cost: `steps` gradients of `loss`, and steps + 1 observations.
     Source: derived.
     """
     _checks.floating_leaves("params", params)
     _checks.refuse(_checks.at_least_one("steps", steps, "No step leaves the parameters alone."))
 
-    def step(carry: tuple[Params, Any], _: None) -> tuple[tuple[Params, Any], Array]:
-        theta, state = carry
-        value, gradient = jax.value_and_grad(loss)(theta)
-        change, state = optimiser.update(gradient, state, theta)
-        return (jax.tree.map(jnp.add, theta, change), state), value
+    seen = loss if observe is None else observe
 
-    (final, _), losses = jax.lax.scan(step, (params, optimiser.init(params)), length=steps)
-    return Trained(final, jnp.append(losses, loss(final)))
+    def step(carry: tuple[Params, Any], _: None) -> tuple[tuple[Params, Any], Any]:
+        theta, state = carry
+        change, after = optimiser.update(jax.grad(loss)(theta), state, theta)
+        return (jax.tree.map(jnp.add, theta, change), after), seen(theta)
+
+    (last, _), before = jax.lax.scan(step, (params, optimiser.init(params)), length=steps)
+    history = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), before, seen(last))
+    return Trained(last, history)
