@@ -2,6 +2,7 @@
 
 from ntklib.aggregation import GraphMixing
 from ntklib.claims import ClaimError, ClaimRecord, check, claim
+from ntklib.closure import Ego, Triads, ego_complexes, open_triads
 from ntklib.cochains import Cochains
 from ntklib.complexes import SimplicialComplex
 from ntklib.convolution import Convolution, ConvolutionNetwork, mean_over_sites
@@ -63,7 +64,9 @@ from ntklib.saliency import (
     synflow_scores,
 )
 from ntklib.sampling import Estimate, empirical_kernels, estimate, monte_carlo
+from ntklib.scholp import load_simplices
 from ntklib.sequences import SequenceBatch
+from ntklib.simplices import Faces, Simplices
 from ntklib.simplicial import Convention, Simplicial, SimplicialNetwork
 from ntklib.spectra import (
     Decay,
@@ -103,9 +106,11 @@ __all__ = [
     "Dense",
     "DenseMixing",
     "DenseNetwork",
+    "Ego",
     "Ensemble",
     "Erf",
     "Estimate",
+    "Faces",
     "Features",
     "Gaussian",
     "Gelu",
@@ -140,6 +145,7 @@ __all__ = [
     "ResidualNetwork",
     "ScaledGraphon",
     "SequenceBatch",
+    "Simplices",
     "Simplicial",
     "SimplicialComplex",
     "SimplicialMixing",
@@ -148,6 +154,7 @@ __all__ = [
     "SmoothGraphon",
     "StepGraphon",
     "Trained",
+    "Triads",
     "Window",
     "activate",
     "affine",
@@ -161,6 +168,7 @@ __all__ = [
     "diagonal_ntk",
     "effective_dimension",
     "effective_rank",
+    "ego_complexes",
     "eigenvalues",
     "empirical_graphons",
     "empirical_kernels",
@@ -176,6 +184,7 @@ __all__ = [
     "learning_curve",
     "left_out",
     "linearize",
+    "load_simplices",
     "loss_flow",
     "magnitude_graphons",
     "magnitude_scores",
@@ -186,6 +195,7 @@ __all__ = [
     "monte_carlo",
     "multiplicities",
     "ntk_operator",
+    "open_triads",
     "participation_ratio",
     "path_density",
     "power_law",
