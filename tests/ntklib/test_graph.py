@@ -15,6 +15,7 @@ from ntklib.duals import Erf, Relu
 from ntklib.empirical import empirical_ntk
 from ntklib.graph import Graph
 from ntklib.graphs import GraphBatch
+from ntklib.rates import power_law
 
 rng = np.random.default_rng(4)
 
@@ -241,6 +242,24 @@ def test_weighted_graphs_tend_to_the_limit(x64: None) -> None:
         T = kernel.nodes(batch([(P, signals(u))], loops="given")).ntk[0, 0, n:, n:]
         errors.append(abs(T - exact).max())
     np.testing.assert_allclose(errors[0] / errors[1], 16, rtol=0.1)
+
+
+def test_random_graphs_tend_to_the_limit(x64: None) -> None:
+    """An edge is there with probability W: a node takes in a mean over n coins, hence n^-1/2 at
+    each node. What the noises do together is of the order 1 / n, and steepens small graphs."""
+    kernel, draws = Graph(2, dual=Erf(), sigma_b=0.3), np.random.default_rng(7)
+    sizes, errors = (25, 50, 100), []
+    for n in sizes:
+        u = (np.arange(n) + 0.5) / n
+        exact = quadrature(16, u, Erf())
+        upper = np.triu(draws.random((12, n, n)) < smooth(u, u), 1)
+        A = (upper | upper.transpose(0, 2, 1)) / n
+        T = (kernel.nodes(batch([(P, signals(u))], loops="given")).ntk[0, 0] for P in A)
+        errors.append([np.linalg.norm(one - exact) / np.linalg.norm(exact) for one in T])
+    law = power_law(np.array(sizes), np.array(errors))
+    assert law.standard_error < 0.1
+    assert -0.9 < law.exponent < -0.45
+    assert np.mean(errors[-1]) < 0.07
 
 
 def test_a_block_graphon_is_a_finite_graph(x64: None) -> None:
