@@ -136,6 +136,7 @@ class Claim(_Record):
 
     id: Slug
     says: Text
+    measures: Text  # what the number is
     origin: Origin = "paper"
     source: Text | None = None
     notebook: Slug

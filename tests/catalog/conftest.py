@@ -44,6 +44,7 @@ papers:
     claims:
       - id: melts
         says: A warm kernel melts.
+        measures: Melted part
         notebook: heat
 """
 

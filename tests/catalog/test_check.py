@@ -241,7 +241,7 @@ BROKEN = {
         "        notebook: heat",
         "        notebook: heat\n        origin: ours",
         [
-            "catalog/themes/warmth.yml:15  curie2001warm: unknown origin 'ours'.  "
+            "catalog/themes/warmth.yml:16  curie2001warm: unknown origin 'ours'.  "
             "The known ones are in catalog/vocabulary.py."
         ],
     ),
