@@ -18,7 +18,7 @@ book: $(VENV)/installed
 
 test: book
 	$(RUN) -m pytest -n 2 --dist loadgroup tests
-	$(RUN) -m pytest --nbval-lax notebooks
+	$(RUN) -m pytest -n 2 --dist loadscope --nbval-lax notebooks
 
 check: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -3,11 +3,13 @@
 What they compute is checked when they run: by papermill in the build, by nbval in `make test`.
 """
 
+import ast
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -52,3 +54,13 @@ def test_every_figure_has_alt_text(path: Path) -> None:
         source = "".join(cell["source"])
         if "plt." in source and ("subplots" in source or "figure(" in source):
             assert len(cell["metadata"]["mystnb"]["image"]["alt"]) > 20
+
+
+def test_sizes_for_a_gpu_name_parameters_of_the_notebook(path: Path) -> None:
+    [cell] = [cell for cell in code(path) if "parameters" in tags(cell)]
+    tree = ast.parse("".join(cell["source"]))
+    names = {
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    full = YAML(typ="safe").load(path.parent / "full" / f"{path.stem}.yml")
+    assert full and set(full) <= names
