@@ -28,6 +28,7 @@ PAGES = "papers"
 STATIC = Path(__file__).parent / "static"
 DIRECTIVES = {  # name -> number of arguments; the template bears the directive's name
     "claim": 1,
+    "claims": 0,
     "papers": 1,
     "theme": 1,
     "themes": 0,
@@ -167,7 +168,7 @@ def _choose_scripts(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """The table's scripts only where the table is; none of Thebe's, which this book never runs."""
-    if pagename == "browse":
+    if pagename in ("browse", "claims"):
         app.add_js_file("datatables/dataTables.min.js")
         app.add_js_file("browse.js")
     scripts = context.get("script_files", [])

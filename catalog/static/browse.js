@@ -1,18 +1,21 @@
-// The browse page: DataTables searches and sorts; the filters and the address of the page say what.
+// A table to browse: DataTables searches and sorts; the filters and the address of the page say what.
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.getElementById("filters");
   if (!form) return;
   form.hidden = false;
-  const filters = ["year", "venue", "theme", "level", "code", "claims"];
-  const columns = ["year", "paper", "venue", "theme", "level", "code", "claims"];
-  const table = new DataTable("#browse", {
+  const element = document.querySelector("table.browse");
+  const { noun } = element.dataset;
+  const filters = [...form.querySelectorAll("select, [type=checkbox]")].map((field) => field.name);
+  const heads = [...element.tHead.rows[0].cells];
+  const columns = heads.map((head) => head.dataset.name);
+  const table = new DataTable(element, {
     paging: false,
     autoWidth: false,
     order: [],
     orderMulti: false,
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
-    columnDefs: [{ targets: 5, orderable: false }],
-    language: { zeroRecords: "No paper fits. Clear a filter or try another word." },
+    columnDefs: [{ targets: heads.flatMap((head, i) => ("fixed" in head.dataset ? [i] : [])), orderable: false }],
+    language: { zeroRecords: `No ${noun} fits. Clear a filter or try another word.` },
   });
   const rows = table.rows().nodes().toArray();
   const wanted = () => Object.fromEntries(new FormData(form));
@@ -20,7 +23,7 @@ document.addEventListener("DOMContentLoaded", () => {
   table.search.fixed("filters", (_text, _data, index) => {
     const chosen = wanted();
     return filters.every(
-      (name) => !chosen[name] || rows[index].dataset[name].split(name === "theme" ? " " : "\n").includes(chosen[name]),
+      (name) => !chosen[name] || rows[index].dataset[name].split("\n").includes(chosen[name]),
     );
   });
 
@@ -28,7 +31,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const chosen = wanted();
     table.search(chosen.find || "").draw();
     const count = table.rows({ search: "applied" }).count();
-    form.elements.count.value = `${count} of ${rows.length} papers`;
+    form.elements.count.value = `${count} of ${rows.length} ${noun}s`;
     remember(chosen);
   }
 
@@ -56,7 +59,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   // The copy buttons listen for clicks on the whole page and take a sorting click for one of theirs.
-  document.getElementById("browse").addEventListener("click", (event) => event.stopPropagation());
+  element.addEventListener("click", (event) => event.stopPropagation());
   recall();
   show();
   form.addEventListener("input", show);

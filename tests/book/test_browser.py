@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from catalog.check import load
+from catalog.records import read
 
-CATALOGUE = load(Path(__file__).parents[2])
+ROOT = Path(__file__).parents[2]
+CATALOGUE = load(ROOT)
 SIZES = {
     "desktop": ViewportSize(width=1366, height=900),
     "phone": ViewportSize(width=390, height=844),
@@ -16,6 +18,8 @@ SIZES = {
 KINDS = [
     "index.html",
     "browse.html",
+    "claims.html",
+    "findings.html",
     "papers/jacot2018neural.html",
     "catalog/themes/foundations.html",
     "notebooks/infinite-width.html",
@@ -204,6 +208,21 @@ def test_the_books_search_finds_a_paper(desktop: Reader, words: str, key: str) -
     excerpts = page.locator("#search-results p.context")
     expect(excerpts.first).not_to_be_empty()
     assert all(".md" not in text for text in excerpts.all_inner_texts())
+
+
+@pytest.mark.parametrize("verdict", ["holds", "holds in part", "not reproduced"])
+def test_claims_of_one_verdict(reader: Reader, verdict: str) -> None:
+    records = read(ROOT).values()
+    expected = sum(record.verdict == verdict for record in records)
+    page = reader.open("claims.html")
+    page.locator("select[name=verdict]").select_option(verdict)
+    expect(page.locator("#filters output")).to_have_text(f"{expected} of {len(records)} claims")
+    assert set(page.locator("td.verdict:visible").all_inner_texts()) == {verdict}
+    page.reload()
+    expect(page.locator("#filters output")).to_have_text(f"{expected} of {len(records)} claims")
+    page.locator("td.measured a:visible").first.click()
+    page.wait_for_load_state("networkidle")
+    assert "/notebooks/" in page.url and "#claim-" in page.url
 
 
 def test_a_claim_leads_to_its_cell(desktop: Reader) -> None:
