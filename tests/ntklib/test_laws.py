@@ -17,7 +17,18 @@ from ntklib import Dense, DenseNetwork, Kernels
 
 MODULES = sorted(Path(__file__).parent.glob("cases_*.py"))
 REGISTRY: list[Case] = [case for m in MODULES for case in import_module(m.stem).CASES]
-LAWS = ("symmetric", "positive", "diagonal", "cross", "jit", "batched", "float32", "grad", "twin")
+LAWS = (
+    "symmetric",
+    "positive",
+    "diagonal",
+    "cross",
+    "jit",
+    "vmap",
+    "batched",
+    "float32",
+    "grad",
+    "twin",
+)
 
 pytestmark = pytest.mark.usefixtures("shapes")
 
@@ -157,6 +168,18 @@ def test_jit_changes_nothing(case: Case, x64: None) -> None:
     x, y = (case.take(inputs(case), [*range(start, start + half)]) for start in (0, half))
     assert_close(compute(case, x), case.kernel(x), case.rtol)
     assert_close(compute(case, x, y), case.kernel(x, y), case.rtol)
+
+
+@law("vmap")
+def test_vmap_is_a_loop(case: Case, x64: None) -> None:
+    data, rest = eqx.partition(inputs(case), is_data)
+    several = [jax.tree.map(lambda leaf, s=s: s * leaf, data) for s in (1.0, 0.5)]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *several)
+    together = jax.jit(jax.vmap(lambda data: case.kernel(eqx.combine(data, rest))))(stacked)
+    for i, one in enumerate(several):
+        alone = compute(case, eqx.combine(one, rest))
+        itself = np.eye(case.n, dtype=bool)
+        assert_close_in_two_ways(Kernels(*(k[i] for k in together)), alone, itself, case)
 
 
 @law("float32")
