@@ -19,7 +19,10 @@ class Modes(NamedTuple):
 
 
 class LearningCurve(NamedTuple):
-    """Predicted errors for p training inputs; `modes` and `noise` add up to `error`."""
+    """Predicted errors for p training inputs; `modes` and `noise` add up to `error`.
+
+    `modes` is the error that the target's power in a mode causes, not the error along that mode.
+    """
 
     error: Float[Array, "*p"]
     modes: Float[Array, "*p k"]
