@@ -120,8 +120,18 @@ def test_browse_table_escapes(project: Path) -> None:
     table = Renderer(load(project), {record.claim: record}).render("browse.html.j2", argument=None)
     assert "<img" not in table
     assert "On Cold &lt;img" in table
-    assert 'data-theme="cold warmth"' in table
+    assert 'data-theme="cold\nwarmth"' in table
     assert "lukasz" in table
+
+
+def test_claims_table_escapes(project: Path) -> None:
+    theme = project / "catalog/themes/warmth.yml"
+    theme.write_text(theme.read_text().replace("kernel melts.", "kernel <img src=x> melts."))
+    record = Record("curie2001warm/melts", "heat", 1.0, 0.0, 2.0, "not reproduced", "<b>cold</b>")
+    table = Renderer(load(project), {record.claim: record}).render("claims.html.j2", argument=None)
+    assert "<img" not in table and "<b>" not in table
+    assert "kernel &lt;img src=x&gt; melts" in table and "&lt;b&gt;cold" in table
+    assert 'href="notebooks/heat.html#claim-curie2001warm-melts"' in table
 
 
 def test_bibtex_to_copy(renderer: Renderer) -> None:
