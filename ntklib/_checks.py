@@ -39,13 +39,21 @@ def deviation(name: str, value: ArrayLike) -> list[str]:
     return [f"`{name}` must be finite and not negative, got {value}. {hint}"]
 
 
-def finite(name: str, value: ArrayLike) -> list[str]:
-    """`name` is one number, finite (when concrete)."""
+def finite(name: str, value: ArrayLike, hint: str = "Pass a number.") -> list[str]:
+    """`name` is one number of either sign, finite (when concrete)."""
     if np.shape(value) != ():
         return [f"`{name}` must be one number, got shape {np.shape(value)}. Pass a scalar."]
-    if isinstance(value, jax.core.Tracer) or np.isfinite(value):
+    if isinstance(value, jax.core.Tracer) or np.isfinite(np.asarray(value)):
         return []
-    return [f"`{name}` must be finite, got {value}. Pass a number."]
+    return [f"`{name}` must be finite, got {value}. {hint}"]
+
+
+def share(name: str, value: float) -> list[str]:
+    """`name` is the part of the weights that stays."""
+    if 0 < value <= 1:
+        return []
+    hint = "It is the part that stays: 90 % sparsity is `keep=0.1`."
+    return [f"`{name}` must lie in (0, 1], got {value}. {hint}"]
 
 
 def parameterisation(name: str, base_width: int | None) -> list[str]:

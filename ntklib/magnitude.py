@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jax.scipy.stats import norm
 
+from ntklib import _checks
 from ntklib.graphons import AbstractGraphon, ConstantGraphon
 
 
@@ -35,9 +36,7 @@ def magnitude_graphons(keep: float) -> TwoGraphons:
     Cost: none.
     Source: derived.
     """
-    if not 0 < keep <= 1:
-        hint = "It is the part that stays: 90 % sparsity is `keep=0.1`."
-        raise ValueError(f"`keep` must lie in (0, 1], got {keep}. {hint}")
+    _checks.refuse(_checks.share("keep", keep))
     t = float(-norm.ppf(keep / 2))
     V = keep + 2 * t * np.exp(-(t**2) / 2) / (2 * np.pi) ** 0.5
     return TwoGraphons(ConstantGraphon(float(V)), ConstantGraphon(keep))

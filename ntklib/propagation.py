@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal, final, get_args
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -70,7 +69,7 @@ class Propagation(eqx.Module):
     def __check_init__(self) -> None:
         problems = []
         for name in ("residual", "lower", "upper"):
-            problems += _finite(name, getattr(self, name))
+            problems += _checks.finite(name, getattr(self, name), "It is a coefficient of P.")
         for name, options in (
             ("operator", Operator),
             ("normalise", Normalise),
@@ -175,12 +174,3 @@ def _operator(L: np.ndarray, operator: Operator) -> np.ndarray:
     A = (L != 0).astype(float)
     np.fill_diagonal(A, 1.0)
     return np.asarray(A / A.sum(axis=1, keepdims=True))
-
-
-def _finite(name: str, value: ArrayLike) -> list[str]:
-    """`name` is one finite number (when concrete)."""
-    if np.shape(value) != ():
-        return [f"`{name}` must be one number, got shape {np.shape(value)}. Pass a scalar."]
-    if isinstance(value, jax.core.Tracer) or np.isfinite(np.asarray(value)):
-        return []
-    return [f"`{name}` must be finite, got {value}. It is a coefficient of P."]

@@ -175,10 +175,7 @@ def _top(s: Float[Array, " p"], k: Int[Array, ""]) -> Array:
 
 
 def _faults(name: str, tree: Any, flags: tuple[bool, ...], keep: float, scope: str) -> list[str]:
-    problems = []
-    if not 0 < keep <= 1:
-        hint = "It is the part that stays: 90 % sparsity is `keep=0.1`."
-        problems.append(f"`keep` must lie in (0, 1], got {keep}. {hint}")
+    problems = _checks.share("keep", keep)
     if scope not in get_args(Scope):
         problems.append(f'`scope` must be "global" or "layer", got {scope!r}.')
     if not any(flags):

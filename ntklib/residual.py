@@ -6,7 +6,6 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -15,6 +14,8 @@ from ntklib.dense import Dense, DenseMixing
 from ntklib.duals import AbstractDual, Relu
 from ntklib.gap import inputs
 from ntklib.recursion import Covariances, Kernels, affine, layer
+
+_WEIGHT = "It weighs a block against its skip, 1."
 
 
 def skip(
@@ -43,7 +44,7 @@ def skip(
     Cost: that of the branch, and one elementwise pass.
     Source: derived.
     """
-    _checks.refuse(_finite("alpha", alpha))
+    _checks.refuse(_checks.finite("alpha", alpha, _WEIGHT))
     B = branch(K)
     if (B.sites, B.Sigma.shape) != (K.sites, K.Sigma.shape):
         raise ValueError(
@@ -97,7 +98,7 @@ class Residual(eqx.Module):
     def __check_init__(self) -> None:
         _checks.refuse(
             _checks.at_least_one("depth", self.depth, "A linear model is `depth=1`.")
-            + _finite("alpha", self.alpha)
+            + _checks.finite("alpha", self.alpha, _WEIGHT)
             + _checks.deviation("sigma_w", self.sigma_w)
             + _checks.deviation("sigma_b", self.sigma_b)
         )
@@ -217,12 +218,3 @@ class ResidualNetwork(eqx.Module):
         for p in rest[:-1]:
             h = h + self.kernel.alpha * dense(p, act(h))
         return dense(rest[-1], act(h)) if rest else h
-
-
-def _finite(name: str, value: ArrayLike) -> list[str]:
-    """`name` is one number of either sign, finite (when concrete)."""
-    if np.shape(value) != ():
-        return [f"`{name}` must be one number, got shape {np.shape(value)}. Pass a scalar."]
-    if isinstance(value, jax.core.Tracer) or np.isfinite(value):
-        return []
-    return [f"`{name}` must be finite, got {value}. It weighs a block against its skip, 1."]
