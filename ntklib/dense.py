@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ntklib import _checks
+from ntklib import _checks, _in_cache
 from ntklib.duals import AbstractDual, Relu
 from ntklib.gap import inputs
-from ntklib.recursion import AbstractMixing, Kernels, affine, layer
+from ntklib.recursion import AbstractMixing, Kernels, affine, layers
 
 
 @final
@@ -122,11 +122,13 @@ class Dense(eqx.Module):
         Source: jacot2018neural.
         """
         _checks.two_tables(x1, x2)
+        return _in_cache.through(Dense._recursion, self, x1, x2)
+
+    def _recursion(self, x1: Array, x2: Array | None) -> Kernels:
         K = inputs(x1, x2, dual=self.dual)
         K = affine(K, mix=self._mixing(x1.shape[1]))
         mix = self._mixing(self.base_width)
-        for _ in range(self.depth - 1):
-            K = layer(K, dual=self.dual, mix=mix)
+        K = layers(K, self.depth - 1, dual=self.dual, mix=mix)
         return Kernels(nngp=K.Sigma, ntk=K.Theta)
 
     def network(self, width: int, n_outputs: int = 1) -> "DenseNetwork":

@@ -5,6 +5,7 @@ architecture is a mixing: what its random linear layer does to a covariance.
 """
 
 from abc import abstractmethod
+from functools import partial, reduce
 from typing import Literal, NamedTuple
 
 import equinox as eqx
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from ntklib._grams import concrete
 from ntklib.duals import AbstractDual, AbstractGapDual
 
 
@@ -97,6 +99,28 @@ def layer(K: Covariances, *, dual: AbstractDual, mix: AbstractMixing) -> Covaria
     Source: jacot2018neural for the dense mixing; derived for the others.
     """
     return affine(activate(K, dual=dual), mix=mix)
+
+
+def layers(K: Covariances, count: int, *, dual: AbstractDual, mix: AbstractMixing) -> Covariances:
+    r"""So many layers alike, one after the other.
+
+    Under a transformation they are a loop: XLA would merge them, in time exponential in `count`.
+
+    Args:
+        K: the covariances before the first.
+        count: the number of layers.
+        dual: their nonlinearity.
+        mix: their random linear map.
+
+    Cost: that of `layer`, `count` times.
+    Source: jacot2018neural.
+    """
+    step = partial(layer, dual=dual, mix=mix)
+    if concrete(*jax.tree.leaves((K, dual, mix))) or count < 2:
+        return reduce(lambda K, _: step(K), range(count), K)
+    K = jax.tree.map(lambda k, after: k.astype(after.dtype), K, jax.eval_shape(step, K))
+    looped: Covariances = jax.lax.fori_loop(0, count, lambda _, K: step(K), K)
+    return looped
 
 
 def activate(K: Covariances, *, dual: AbstractDual) -> Covariances:

@@ -1,0 +1,58 @@
+"""The angle that all duals are made of."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ntklib import Dense, Relu, _gaussians
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_arc_is_within_three_eps(dtype: Any, x64: None) -> None:
+    """All around the circle and close to the axes, against 64 binary digits."""
+    rng = np.random.default_rng(0)
+    close = 10.0 ** rng.uniform(-12, 0, size=20_000)
+    angle = np.concatenate([rng.uniform(-np.pi, np.pi, size=20_000), close, np.pi / 2 - close])
+    y, x = np.sin(angle).astype(dtype), np.cos(angle).astype(dtype)
+    exact = np.arctan2(np.longdouble(y), np.longdouble(x))
+    length = jnp.asarray(np.hypot(np.longdouble(y), np.longdouble(x)).astype(dtype))
+    error = np.asarray(_gaussians.arc(jnp.asarray(y), jnp.asarray(x), length)) / exact - 1
+    assert np.abs(error).max() < 3 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize(("y", "x"), [(0.6, 0.8), (0.8, -0.6), (-0.28, 0.96), (0.0, 1.0)])
+def test_the_slope_of_the_arc(y: float, x: float, x64: None) -> None:
+    def arc(y: Any, x: Any) -> Any:
+        return _gaussians.arc(y, x, jnp.sqrt(x * x + y * y))
+
+    for order in (jax.grad, jax.hessian):
+        ours, theirs = order(arc, argnums=(0, 1)), order(jnp.arctan2, argnums=(0, 1))
+        np.testing.assert_allclose(ours(y, x), theirs(y, x), atol=1e-14)
+
+
+def test_exchange_changes_no_bit() -> None:
+    rng = np.random.default_rng(0)
+    s11, s22 = (jnp.asarray(rng.uniform(0.1, 9, size=1000), jnp.float32) for _ in range(2))
+    s12 = jnp.asarray(rng.uniform(-1, 1, size=1000), jnp.float32) * jnp.sqrt(s11 * s22)
+    for f in (Relu().phi, jax.jit(Relu().derivative), _gaussians.volume):
+        for a, b in zip(
+            *(jax.tree.leaves(f(*s)) for s in ((s11, s12, s22), (s22, s12, s11))), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("ratio", [1e-3, 1e-8])
+def test_norms_far_apart_keep_their_angle(ratio: float) -> None:
+    """In float32. From the gap alone, about 1, the angle would lose 1 / sqrt(ratio) eps."""
+    x, y = jnp.array([[1.0, 0.0]]), jnp.array([[0.6, 0.8]]) * ratio
+    expected = Dense(3)(x, y / ratio).ntk * ratio
+    np.testing.assert_allclose(Dense(3)(x, y).ntk, expected, rtol=1e-6)
+
+
+def test_the_program_does_not_grow_with_the_depth() -> None:
+    x = jnp.ones((2, 3))
+    short, long = (jax.make_jaxpr(Dense(depth))(x) for depth in (4, 40))
+    assert len(str(short)) == pytest.approx(len(str(long)), rel=0.01)
