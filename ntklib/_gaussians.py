@@ -132,7 +132,7 @@ def _root(square: Array) -> Array:
 
 
 def _single(x: Array) -> bool:
-    return bool(jnp.finfo(x.dtype).eps > 1e-10)
+    return x.dtype.itemsize < 8
 
 
 def _horner(coefficients: Sequence[float], x: Array) -> Array:

@@ -1,9 +1,8 @@
 """Large kernels on a CPU: tile by tile, each through all layers while it is in the cache."""
 
 from collections import deque
-from collections.abc import Callable
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,43 +11,46 @@ import numpy as np
 from jaxtyping import Array
 
 from ntklib._grams import concrete
+from ntklib.recursion import Kernels
 
-K = TypeVar("K")
 _SIDE = 256  # of a tile, at most: its arrays of float32 take a quarter of a MB each
 _PAYS = 2**20  # entries: below, a call takes less time than to compile its tiles
 
 
-def through(recursion: Callable[[Any, Array, Array | None], K], kernel: Any, x1: Any, x2: Any) -> K:
-    """`recursion(kernel, x1, x2)`, and where it pays in tiles; a Gram matrix at half the work.
+def through(kernel: Any, x1: Array, x2: Array | None) -> Kernels:
+    """`kernel._recursion(x1, x2)`, and where it pays in tiles; a Gram matrix at half the work.
 
-    It pays for many inputs on one CPU whose values are known. Where they are traced (under `jit`,
-    `vmap` or `grad`), and on other devices, it is the plain call.
+    Of a tile it computes `kernel._tile(x1, x2)`, under `jit`, in which the kernel's plain numbers
+    are known. It pays for many inputs on one CPU. Where values are traced (under `jit`, `vmap` or
+    `grad`), and on other devices, it is the plain call.
     """
     known = concrete(*jax.tree.leaves((kernel, x1, x2)))
     if not known or len(x1) * len(x1 if x2 is None else x2) < _PAYS or not _on_one_cpu(x1, x2):
-        return recursion(kernel, x1, x2)
+        plain: Kernels = kernel._recursion(x1, x2)
+        return plain
     device = next(iter(jnp.asarray(x1).devices()))
     left = _blocks(x1, device)
     right = left if x2 is None else _blocks(x2, device)
     shape = len(x1), len(x1 if x2 is None else x2)
-    pending: deque[tuple[int, int, K]] = deque()
+    pending: deque[tuple[int, int, Kernels]] = deque()
     whole: Any = None
     for (i, a), (j, b) in product(enumerate(left), enumerate(right)):
         if x2 is not None or i <= j:
-            tile = _tile(recursion, kernel, a, None if x2 is None and i == j else b)
+            tile = _tile(kernel, a, None if x2 is None and i == j else b)
             whole = whole or jax.tree.map(lambda leaf: np.empty(shape, leaf.dtype), tile)
             pending.append((i, j, tile))
         if len(pending) > 2:  # some are computed while one is copied
             _place(whole, *pending.popleft(), symmetric=x2 is None)
     while pending:
         _place(whole, *pending.popleft(), symmetric=x2 is None)
-    result: K = jax.device_put(whole, device)
+    result: Kernels = jax.device_put(whole, device)
     return result
 
 
 @eqx.filter_jit
-def _tile(recursion: Callable[..., K], kernel: Any, x1: Array, x2: Array | None) -> K:
-    return recursion(kernel, x1, x2)
+def _tile(kernel: Any, x1: Array, x2: Array | None) -> Kernels:
+    tile: Kernels = kernel._tile(x1, x2)
+    return tile
 
 
 def _on_one_cpu(*inputs: Any) -> bool:

@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ntklib import _checks, _in_cache
+from ntklib._zonal import evaluated, zonal
 from ntklib.duals import AbstractDual, Relu
 from ntklib.gap import inputs
 from ntklib.recursion import AbstractMixing, Kernels, affine, layers
@@ -122,7 +123,14 @@ class Dense(eqx.Module):
         Source: jacot2018neural.
         """
         _checks.two_tables(x1, x2)
-        return _in_cache.through(Dense._recursion, self, x1, x2)
+        return _in_cache.through(self, x1, x2)
+
+    def _tile(self, x1: Array, x2: Array | None) -> Kernels:
+        """The same, where all but the inputs is known: its time may be independent of the depth."""
+        series = zonal(self.dual, self.sigma_w, self.sigma_b, self.depth, x1.dtype)
+        if series is None or self.parameterisation != "ntk":
+            return self._recursion(x1, x2)
+        return Kernels(*evaluated(series, inputs(x1, x2, dual=self.dual)))
 
     def _recursion(self, x1: Array, x2: Array | None) -> Kernels:
         K = inputs(x1, x2, dual=self.dual)

@@ -7,11 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntklib import Dense, Erf, LeakyRelu, _in_cache
+from ntklib import Abs, Dense, Erf, LeakyRelu, Relu, _in_cache, _zonal
 
 KERNELS = [
     Dense(1),
     Dense(4),
+    Dense(11),
+    Dense(4, dual=LeakyRelu(0.2), sigma_w=1.0),
+    Dense(4, dual=Abs()),
     Dense(3, dual=LeakyRelu(0.2), sigma_b=0.3),
     Dense(3, dual=Erf(), sigma_w=1.5, parameterisation="standard", base_width=8),
 ]
@@ -28,17 +31,19 @@ def points(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(n, 3)).astype(np.float32)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
-def test_tiles_are_the_plain_recursion(kernel: Any) -> None:
-    """Ten inputs are three tiles a side, with padding; the near-duplicates are in two of them."""
-    x, y = points(10), points(7, seed=1)
-    x[8:] = x[:2] * np.float32(1) + np.float32(1e-4) * y[:2]
+def test_tiles_are_the_plain_recursion(kernel: Any, dtype: Any, x64: None) -> None:
+    """Ten inputs are three tiles a side, with padding; near ones, opposite ones, and zero too."""
+    x, y = points(10).astype(dtype), points(7, seed=1).astype(dtype)
+    x[7], x[8], x[9], y[6] = -x[1], x[0] + dtype(1e-4) * y[0], 0, x[2]
     for sides in ((x,), (x, y), (jnp.asarray(x), jnp.asarray(x))):
         second = jnp.asarray(sides[1]) if len(sides) > 1 else None
         plain = Dense._recursion(kernel, jnp.asarray(x), second)
         for tiled, expected in zip(kernel(*sides), plain, strict=True):
             assert isinstance(tiled, jax.Array) and tiled.dtype == expected.dtype
-            np.testing.assert_allclose(tiled, expected, rtol=0, atol=1e-6 * abs(expected).max())
+            atol = 8 * kernel.depth * float(np.finfo(dtype).eps) * float(expected.max())
+            np.testing.assert_allclose(tiled, expected, rtol=0, atol=atol)
 
 
 def test_near_duplicates_in_different_tiles() -> None:
@@ -69,3 +74,27 @@ def test_traced_inputs_take_the_plain_recursion(monkeypatch: pytest.MonkeyPatch)
 def test_the_result_is_on_the_device_of_the_inputs() -> None:
     x = jax.device_put(points(6), jax.devices()[-1])
     assert Dense(2)(x).ntk.devices() == x.devices()
+
+
+@pytest.mark.parametrize(
+    ("dual", "sigma_w", "sigma_b", "depth"),
+    [
+        (Erf(), 1.5, 0.0, 5),
+        (Relu(), 1.5, 0.3, 5),
+        (Relu(), jnp.asarray(1.5), 0.0, 5),
+        (Relu(), 1.5, 0.0, 2),
+        (Relu(), 1.5, 0.0, 300),
+    ],
+)
+def test_no_series(dual: Any, sigma_w: Any, sigma_b: float, depth: int) -> None:
+    """Not homogeneous, not known, not needed, or too long."""
+    assert _zonal.zonal(dual, sigma_w, sigma_b, depth, np.dtype(np.float64)) is None
+
+
+@pytest.mark.parametrize(("depth", "single", "double"), [(4, 13, 30), (11, 17, 36)])
+def test_the_series_are_short(depth: int, single: int, double: int) -> None:
+    for dtype, most in ((np.float32, single), (np.float64, double)):
+        series = _zonal.zonal(Relu(), 2**0.5, 0.0, depth, np.dtype(dtype))
+        assert series is not None
+        assert max(map(len, series.coefficients)) <= most
+        np.testing.assert_allclose(series.at_zero, (2.0, 2.0 * depth), rtol=1e-14)
