@@ -1,5 +1,6 @@
 """Large kernels on a CPU: tile by tile, each through all layers while it is in the cache."""
 
+import math
 from collections import deque
 from itertools import product
 from typing import Any
@@ -13,24 +14,27 @@ from jaxtyping import Array
 from ntklib._grams import concrete
 from ntklib.recursion import Kernels
 
-_SIDE = 256  # of a tile, at most: its arrays of float32 take a quarter of a MB each
+_TILE = 2**16  # entries of a tile, at most: its arrays of float32 take a quarter of a MB each
 _PAYS = 2**20  # entries: below, a call takes less time than to compile its tiles
 
 
-def through(kernel: Any, x1: Array, x2: Array | None) -> Kernels:
+def through(kernel: Any, x1: Array, x2: Array | None, *, entries: int = 1) -> Kernels:
     """`kernel._recursion(x1, x2)`, and where it pays in tiles; a Gram matrix at half the work.
 
     Of a tile it computes `kernel._tile(x1, x2)`, under `jit`, in which the kernel's plain numbers
-    are known. It pays for many inputs on one CPU. Where values are traced (under `jit`, `vmap` or
-    `grad`), and on other devices, it is the plain call.
+    are known; `entries` is how many covariances the recursion holds for a pair of inputs. It pays
+    for many of them on one CPU. Where values are traced (under `jit`, `vmap` or `grad`), and on
+    other devices, it is the plain call.
     """
     known = concrete(*jax.tree.leaves((kernel, x1, x2)))
-    if not known or len(x1) * len(x1 if x2 is None else x2) < _PAYS or not _on_one_cpu(x1, x2):
+    many = len(x1) * len(x1 if x2 is None else x2) * entries >= _PAYS
+    if not known or not many or not _on_one_cpu(x1, x2):
         plain: Kernels = kernel._recursion(x1, x2)
         return plain
     device = next(iter(jnp.asarray(x1).devices()))
-    left = _blocks(x1, device)
-    right = left if x2 is None else _blocks(x2, device)
+    side = max(1, math.isqrt(_TILE // entries))
+    left = _blocks(x1, side, device)
+    right = left if x2 is None else _blocks(x2, side, device)
     shape = len(x1), len(x1 if x2 is None else x2)
     pending: deque[tuple[int, int, Kernels]] = deque()
     whole: Any = None
@@ -58,9 +62,9 @@ def _on_one_cpu(*inputs: Any) -> bool:
     return len(devices) == 1 and next(iter(devices)).platform == "cpu"
 
 
-def _blocks(x: Any, device: jax.Device) -> list[Array]:
+def _blocks(x: Any, side: int, device: jax.Device) -> list[Array]:
     """The rows of x in blocks of equal size, so that one program does for all: zeros at the end."""
-    count = -(-len(x) // _SIDE)
+    count = -(-len(x) // side)
     height = -(-len(x) // count)
     padded = np.zeros((count * height, *x.shape[1:]), x.dtype)
     padded[: len(x)] = x
