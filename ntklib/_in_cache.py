@@ -14,7 +14,7 @@ from jaxtyping import Array
 from ntklib._grams import concrete
 from ntklib.recursion import Kernels
 
-_TILE = 2**16  # entries of a tile, at most: its arrays of float32 take a quarter of a MB each
+_TILE = 2**19  # bytes of each array of a tile, at most
 _PAYS = 2**20  # entries: below, a call takes less time than to compile its tiles
 
 
@@ -32,7 +32,7 @@ def through(kernel: Any, x1: Array, x2: Array | None, *, entries: int = 1) -> Ke
         plain: Kernels = kernel._recursion(x1, x2)
         return plain
     device = next(iter(jnp.asarray(x1).devices()))
-    side = max(1, math.isqrt(_TILE // entries))
+    side = max(1, math.isqrt(_TILE // (entries * jnp.asarray(x1).dtype.itemsize)))
     left = _blocks(x1, side, device)
     right = left if x2 is None else _blocks(x2, side, device)
     shape = len(x1), len(x1 if x2 is None else x2)
@@ -41,7 +41,7 @@ def through(kernel: Any, x1: Array, x2: Array | None, *, entries: int = 1) -> Ke
     for (i, a), (j, b) in product(enumerate(left), enumerate(right)):
         if x2 is not None or i <= j:
             tile = _tile(kernel, a, None if x2 is None and i == j else b)
-            whole = whole or jax.tree.map(lambda leaf: np.empty(shape, leaf.dtype), tile)
+            whole = whole or jax.tree.map(lambda leaf: _aligned(shape, leaf.dtype), tile)
             pending.append((i, j, tile))
         if len(pending) > 2:  # some are computed while one is copied
             _place(whole, *pending.popleft(), symmetric=x2 is None)
@@ -70,6 +70,14 @@ def _blocks(x: Any, side: int, device: jax.Device) -> list[Array]:
     padded[: len(x)] = x
     blocks: list[Array] = jax.device_put(list(padded.reshape(count, height, *x.shape[1:])), device)
     return blocks
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array that JAX takes as it is: it copies what does not begin at a multiple of 64 bytes."""
+    size = math.prod(shape) * dtype.itemsize
+    raw = np.empty(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def _place(whole: Any, i: int, j: int, tile: Any, *, symmetric: bool) -> None:

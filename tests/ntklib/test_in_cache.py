@@ -23,7 +23,7 @@ KERNELS = [
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles of at most 4 inputs a side, from 30 pairs on."""
-    monkeypatch.setattr(_in_cache, "_TILE", 16)
+    monkeypatch.setattr(_in_cache, "_TILE", 16 * 4)
     monkeypatch.setattr(_in_cache, "_PAYS", 30)
 
 
