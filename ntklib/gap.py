@@ -45,7 +45,7 @@ def _grams(x1: Array, x2: Array | None, sites: Literal["diagonal", "full"]) -> C
         x1, other = x1.reshape(n, -1, d), other.reshape(other.shape[0], -1, d)
     cross, own = {
         "diagonal": ("n...d,m...d->nm...", "n...d,n...d->n..."),
-        "full": ("nud,mvd->nmuv", "nud,nvd->nuv"),
+        "full": ("nud,mvd->nmuv", "nud,nud->nu"),
     }[sites]
 
     def inner(subscripts: str, a: Array, b: Array) -> Array:  # never in TF32, GPUs' default

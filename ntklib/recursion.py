@@ -33,7 +33,8 @@ class Covariances(eqx.Module):
     dense network is the case of no site axis. "full" keeps all pairs: `Sigma` is (n, m, u, v),
     `left` is (n, u, u), `right` is (m, v, v); flatten images to one axis u.
 
-    `left` and `right` are each input's covariance with itself, at all its sites. Both are None
+    `left` and `right` are each input's covariance with itself, at all its sites, or in the "full"
+    case only at each site, (n, u) and (m, v), if no mixing needs more. Both are None
     when the two sides are the same inputs. Then they are the diagonal of `Sigma`: read, not
     computed twice, so that no rounding can come between them.
 
@@ -156,8 +157,8 @@ def _activate(K: Covariances, dual: AbstractDual) -> Covariances:
     return Covariances(
         Sigma=Sigma,
         Theta=Sigma_dot * K.Theta,
-        left=_activate_self(K.left, v1, K.sites, dual),
-        right=_activate_self(K.right, v2, K.sites, dual),
+        left=_activate_self(K.left, v1, dual),
+        right=_activate_self(K.right, v2, dual),
         sites=K.sites,
         gap=gap,
     )
@@ -209,15 +210,15 @@ def variances(K: Covariances) -> tuple[Float[Array, "n *sites"], Float[Array, "m
         left = right = own
     else:
         left, right = K.left, K.right
-    if K.sites == "diagonal":
+    if K.sites == "diagonal" or left.ndim == 2:
         return left, right
     return jnp.diagonal(left, axis1=1, axis2=2), jnp.diagonal(right, axis1=1, axis2=2)
 
 
-def _activate_self(block: Array | None, v: Array, sites: str, dual: AbstractDual) -> Array | None:
+def _activate_self(block: Array | None, v: Array, dual: AbstractDual) -> Array | None:
     """The dual of the covariances of one side's inputs with themselves."""
     if block is None:
         return None
-    if sites == "diagonal":
+    if block.ndim == v.ndim:
         return dual.phi(v, block, v)
     return dual.phi(v[:, :, None], block, v[:, None, :])

@@ -171,12 +171,13 @@ class ConvolutionMixing(AbstractMixing):
         directions = len(self.shape)
         if self.sites == "diagonal":
             averaged = self.window.average(block, directions=directions, copies=1)
-        else:
-            lead = block.shape[:-2]
-            images = block.reshape(*lead, *self.shape, *self.shape)
-            averaged = self.window.average(images, directions=directions, copies=2)
+        else:  # a window maps the pairs of a pixel with itself to such pairs: (n, u) is enough
+            copies: Literal[1, 2] = 1 if block.ndim == 2 else 2
+            lead = block.shape[:-copies]
+            images = block.reshape(*lead, *self.shape * copies)
+            averaged = self.window.average(images, directions=directions, copies=copies)
             pixels = math.prod(self.window.output_shape(self.shape))
-            averaged = averaged.reshape(*lead, pixels, pixels)
+            averaged = averaged.reshape(*lead, *(pixels,) * copies)
         return jnp.multiply(self.sigma_w**2, averaged)
 
     def bias(self) -> ArrayLike:
