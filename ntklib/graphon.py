@@ -11,12 +11,13 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ntklib import _checks
+from ntklib import _checks, _in_cache
+from ntklib._pruned import pruned
 from ntklib.duals import AbstractDual, Relu
 from ntklib.graphon_layers import GraphonLayers, one_of
 from ntklib.graphon_mixing import inverse_norm
 from ntklib.graphons import AbstractGraphon
-from ntklib.recursion import Kernels, layer
+from ntklib.recursion import Kernels
 
 
 @final
@@ -53,7 +54,8 @@ class GraphonKernel(eqx.Module):
         ValueError: if a layer is no graphon or a standard deviation is negative.
 
     Cost: for n and m inputs and k nodes a layer, O(L k n m) duals and O(L k^2 n m) mixing (k r
-    at rank r), O(k n m) memory.
+    at rank r), O(k n m) memory; O(n m) on one CPU, where large calls run in tiles. Positions that
+    cannot differ count as one node: all k in the case above, and those before the first graphon.
     Source: pham2025graphon for the idea and the law of the weights; derived for the formulas.
     """
 
@@ -88,12 +90,9 @@ class GraphonKernel(eqx.Module):
         mixings = _layers(self.layers).mixings(
             x1.shape[1], sigma_w=self.sigma_w, sigma_b=self.sigma_b
         )
-        # The matrices take the inputs' precision: they must not widen it.
-        first, *others = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), mixings)
-        K = first.inputs(x1, x2)
-        for mix in others:
-            K = layer(K, dual=self.dual, mix=mix)
-        return Kernels(nngp=K.Sigma[..., 0], ntk=K.Theta[..., 0])
+        network = pruned(mixings, self.dual, dtype)
+        # Tiles twice as large as of dense networks: the products of matrices gain by it.
+        return _in_cache.through(network, x1, x2, entries=(network.sites() + 1) // 2)
 
     def network(
         self, width: int, n_outputs: int = 1, *, weights: Literal["masks", "soft"] = "masks"

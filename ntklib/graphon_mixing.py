@@ -36,8 +36,8 @@ class GraphonMixing(AbstractMixing):
     Source: derived.
     """
 
-    C: tuple[Float[Array, "_ _"], ...]
-    G: tuple[Float[Array, "_ _"], ...] | None
+    C: tuple[Float[Array | np.ndarray, "_ _"], ...]
+    G: tuple[Float[Array | np.ndarray, "_ _"], ...] | None
     sigma_w: ArrayLike
     sigma_b: ArrayLike = 0.0
 
@@ -68,7 +68,7 @@ class GraphonMixing(AbstractMixing):
         """
         other = x1 if x2 is None else x2
 
-        def between(factors: tuple[Array, ...]) -> Array:
+        def between(factors: tuple[Array | np.ndarray, ...]) -> Array:
             rows = x1[:, None, :] * factors[-1]
             products = jnp.einsum("nrj,mj->nmr", rows, other, precision="highest")
             mixed = jnp.multiply(self.sigma_w**2, _through(factors[:-1], products))
@@ -183,7 +183,7 @@ def path_density(graphons: Sequence[AbstractGraphon], *, output: float = 0.5) ->
     return q[0]
 
 
-def _through(factors: Sequence[Array], block: Array) -> Array:
+def _through(factors: Sequence[Array | np.ndarray], block: Array) -> Array:
     """The product of the matrices, applied to the last axis of `block`."""
     for factor in reversed(factors):
         block = jnp.matmul(block, factor.T, precision="highest")

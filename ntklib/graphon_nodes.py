@@ -1,5 +1,6 @@
 """Quadrature on [0, 1]: the positions of a hidden layer, and what each counts for."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,9 @@ def quadrature(*axes: Axis) -> Nodes:
     """
     edges = np.sort(np.concatenate([axis.edges for axis in axes]))
     edges = edges[np.diff(edges, prepend=-1.0) > CLOSE]
-    t, w = np.polynomial.legendre.leggauss(max(axis.nodes for axis in axes))
+    t, w = _gauss(max(axis.nodes for axis in axes))
     left, width = edges[:-1, None], np.diff(edges)[:, None]
     return Nodes((left + width * (t + 1) / 2).ravel(), (width * w / 2).ravel())
+
+
+_gauss = cache(np.polynomial.legendre.leggauss)  # with many nodes it takes as long as a kernel

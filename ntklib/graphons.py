@@ -133,7 +133,7 @@ class StepGraphon(AbstractGraphon):
             np.searchsorted(np.asarray(axis.edges[1:-1]) + CLOSE, positions)
             for axis, positions in zip(self.axes(), (u, v), strict=True)
         )
-        return (jnp.asarray(self.values)[rows[:, None], columns[None, :]],)
+        return (jnp.asarray(self.values[rows[:, None], columns[None, :]]),)
 
 
 @final
