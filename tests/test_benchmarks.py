@@ -55,9 +55,10 @@ def test_graph_by_kronecker_products_and_by_two() -> None:
     assert relative(graph.ours(3, 2, "float32")(), K) < 1e-3  # symmetric nodes: see ntklib.Graph
 
 
+@pytest.mark.parametrize("bias", [0.0, 0.3])
 @pytest.mark.parametrize("rank", [0, 2])
-def test_graphon(rank: int) -> None:
-    sizes = {"n": 4, "K": 6, "hidden": 3, "rank": rank, **F32}
+def test_graphon(rank: int, bias: float) -> None:
+    sizes = {"n": 4, "K": 6, "hidden": 3, "rank": rank, "bias": bias, **F32}
     K = graphon.numpy(**{**sizes, "dtype": "float64"})()
     assert relative(graphon.ours(**sizes)(), K) < 1e-6
     if rank:
