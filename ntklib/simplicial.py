@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ntklib import _checks
+from ntklib import _checks, _sandwich
 from ntklib.cochains import Cochains, Readout, gram, read_out, two_cochains
 from ntklib.dense import DenseMixing
 from ntklib.duals import AbstractDual, Relu
@@ -81,7 +81,8 @@ class Simplicial(eqx.Module):
         ValueError: if `depth` is below 1, a standard deviation is negative or `readout` unknown.
 
     Cost: O(n m channels depth E^3) time, O(n m E^2) memory for n and m complexes of E edges. Pass
-    a few complexes at a time as `x1` where that is too much.
+    a few complexes at a time as `x1` where that is too much. On a CPU, for large complexes whose
+    operators have few entries a row, k, O(n m channels depth E^2 k): never a dense operator.
     Source: krishnagopal2026topological for the recursion on one complex, without bias, as the
     author's code has it; derived for the others.
     """
@@ -118,16 +119,24 @@ class Simplicial(eqx.Module):
         Source: derived.
         """
         two_cochains(x1, x2)
+        return _sandwich.through(self, x1, x2)
+
+    def _recursion(self, x1: Cochains, x2: Cochains | None) -> Kernels:
         other = x1 if x2 is None else x2
         P = _operators(x1, self.propagation)
         Q = P if x2 is None else _operators(other, self.propagation)
         over = SimplicialMixing(P, Q, self.sigma_w, self.sigma_b)
         K = gram(x1, x2, self.convention.feat_div)
-        for index, propagates in enumerate(_propagates(self)):
+        for index, propagates in enumerate(self._propagates()):
             mix = over if propagates else DenseMixing(self.sigma_w, self.sigma_b)
             K = affine(K, mix=mix) if index == 0 else layer(K, dual=self.dual, mix=mix)
         nngp, ntk = (read_out(block, x1, other, self.readout) for block in (K.Sigma, K.Theta))
         return Kernels(nngp=nngp, ntk=ntk)
+
+    def _propagates(self) -> list[bool]:
+        """Which layers propagate."""
+        first, last = self.convention.prop_first, self.convention.prop_last
+        return [(first or i > 0) and (last or i < self.depth - 1) for i in range(self.depth)]
 
     def network(self, width: int, n_outputs: int = 1) -> "SimplicialNetwork":
         """The same architecture at finite width; its kernel tends to this one as `width` grows.
@@ -191,7 +200,7 @@ class SimplicialNetwork(eqx.Module):
         widths = [n_features, *[self.width] * (self.kernel.depth - 1), self.n_outputs]
         many = 3 if self.kernel.propagation.channels == "separate" else 1
         params = []
-        for index, propagates in enumerate(_propagates(self.kernel)):
+        for index, propagates in enumerate(self.kernel._propagates()):
             key, key_W, key_b = jax.random.split(key, 3)
             W = jax.random.normal(key_W, (many if propagates else 1, *widths[index : index + 2]))
             params.append({"W": W, "b": jax.random.normal(key_b, widths[index + 1 : index + 2])})
@@ -209,7 +218,7 @@ class SimplicialNetwork(eqx.Module):
         """
         kernel, h = self.kernel, x.X
         P = _operators(x, kernel.propagation)
-        for index, propagates in enumerate(_propagates(kernel)):
+        for index, propagates in enumerate(kernel._propagates()):
             W, b = params[index]["W"], params[index]["b"]
             fan_in = 1 if index == 0 and not kernel.convention.feat_div else h.shape[-1]
             mixed = jnp.einsum("nud,cdh->ncuh", h, W)
@@ -219,14 +228,6 @@ class SimplicialNetwork(eqx.Module):
         if kernel.readout == "edges":
             return h.reshape(-1, self.n_outputs)[x.kept()]
         return jnp.einsum("nu,nuo->no", x.weights(kernel.readout), h)
-
-
-def _propagates(kernel: Simplicial) -> list[bool]:
-    """Which layers propagate."""
-    first, last = kernel.convention.prop_first, kernel.convention.prop_last
-    return [
-        (first or index > 0) and (last or index < kernel.depth - 1) for index in range(kernel.depth)
-    ]
 
 
 def _operators(x: Cochains, propagation: Propagation) -> Float[Array, "n channels edges edges"]:
