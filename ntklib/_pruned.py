@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from scipy.sparse import csr_array
 
 from ntklib._grams import concrete
 from ntklib.duals import AbstractDual, LeakyRelu, Linear, Relu
@@ -70,6 +69,8 @@ def _merged(
     first: GraphonMixing, second: GraphonMixing, *, homogeneous: bool
 ) -> tuple[GraphonMixing, GraphonMixing]:
     """Two layers with fewer sites between them: the targets of one, the sources of the other."""
+    from scipy.sparse import csr_array  # only where it is needed: it takes a while to load
+
     rows = np.hstack([factors[0] for factors in (first.C, first.G) if factors is not None])
     ratios = np.ones(len(rows))
     if homogeneous and rows.shape[1] == 1:
