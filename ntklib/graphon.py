@@ -91,8 +91,7 @@ class GraphonKernel(eqx.Module):
             x1.shape[1], sigma_w=self.sigma_w, sigma_b=self.sigma_b
         )
         network = pruned(mixings, self.dual, dtype)
-        # Tiles twice as large as of dense networks: the products of matrices gain by it.
-        return _in_cache.through(network, x1, x2, entries=(network.sites() + 1) // 2)
+        return _in_cache.through(network, x1, x2, entries=network.sites())
 
     def network(
         self, width: int, n_outputs: int = 1, *, weights: Literal["masks", "soft"] = "masks"

@@ -69,7 +69,7 @@ def test_fewer_sites_have_the_same_kernel(
     mixings = kernel.layers.mixings(3, sigma_w=kernel.sigma_w, sigma_b=kernel.sigma_b)
     few = pruned(mixings, kernel.dual, np.float64).mixings
     assert [mix.C[0].shape[0] for mix in few] == sites
-    monkeypatch.setattr(_in_cache, "_TILE", 16 * max(1, max(sites) // 2))
+    monkeypatch.setattr(_in_cache, "_TILE", 16 * 8 * max(sites))
     monkeypatch.setattr(_in_cache, "_PAYS", 1)
     x = points(10)
     assert_same(kernel(x), plain(kernel, x), 1e-14)
