@@ -54,7 +54,7 @@ def pruned(mixings: list[GraphonMixing], dual: AbstractDual, dtype: Any) -> Prun
     """
     if concrete(*jax.tree.leaves(mixings)):
         homogeneous = isinstance(dual, Relu | LeakyRelu | Linear) and not mixings[0].sigma_b
-        first, *others = jax.tree.map(lambda leaf: np.asarray(leaf, float), mixings)
+        first, *others = jax.tree.map(lambda leaf: _cast(np.asarray, leaf, float), mixings)
         mixings = []
         for second in others:
             first, second = _merged(first, second, homogeneous=homogeneous)
@@ -62,7 +62,12 @@ def pruned(mixings: list[GraphonMixing], dual: AbstractDual, dtype: Any) -> Prun
             first = _map(second, _multiplied)
         mixings.append(first)
     # The matrices take the inputs' precision: they must not widen it.
-    return Pruned(jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), mixings), dual)
+    return Pruned(jax.tree.map(lambda leaf: _cast(jnp.asarray, leaf, dtype), mixings), dual)
+
+
+def _cast(convert: Any, leaf: Any, dtype: Any) -> Any:
+    """Arrays converted; plain numbers stay exact until they are squared."""
+    return leaf if isinstance(leaf, float) else convert(leaf, dtype)
 
 
 def _merged(

@@ -94,12 +94,13 @@ def test_a_low_rank_stays_a_product_where_that_pays(rank: int, nodes: int, matri
 
 
 def test_float32_is_exact_to_rounding() -> None:
+    """The square of a rounded sqrt(2) would lose 1e-7 a layer."""
     x = points(6, d=8).astype(np.float32)
     kernel = GraphonKernel([ONE, STEP, STEP, ONE], **BIAS)
     with jax.enable_x64(True):
         exact = kernel(x.astype(float)).ntk
         exact = np.asarray(exact)
-    np.testing.assert_allclose(kernel(x).ntk, exact, rtol=0, atol=5e-7 * exact.max())
+    np.testing.assert_allclose(kernel(x).ntk, exact, rtol=0, atol=2.5e-7 * exact.max())
 
 
 def test_traced_values_keep_all_sites() -> None:
