@@ -21,7 +21,8 @@ from ntklib.recursion import Kernels
 _PAYS = 2**18  # pairs of edges: below, a call takes no longer with dense operators
 _FILLED = 1 / 8  # of an operator's entries: with more, it is quicker as a dense one
 _PANEL = 64  # rows that go through an operator together
-_TILE = 2**17  # entries that go through a nonlinearity together, at most
+_TILE = 160_000  # entries that go through a nonlinearity together, about
+_LINE = 16  # as many rows, or a multiple, begin where JAX can take them as they are: see `_empty`
 
 
 class _Side:
@@ -118,7 +119,7 @@ def _activate(
     dual: AbstractDual, K: list[np.ndarray], v: np.ndarray, w: np.ndarray, out: list[np.ndarray]
 ) -> None:
     """`recursion.activate`, some rows at a time."""
-    height = min(len(v), max(1, _TILE // len(w)))
+    height = min(len(v), max(1, _TILE // len(w) // _LINE) * _LINE)
     pending: deque[tuple[slice, list[Array]]] = deque()
     for top in range(0, len(v), height):
         top = min(top, len(v) - height)  # rows of the last two overlap: one program does for all

@@ -54,6 +54,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_sandwich, "_FILLED", 1.0)
     monkeypatch.setattr(_sandwich, "_PANEL", 3)
     monkeypatch.setattr(_sandwich, "_TILE", 20)
+    monkeypatch.setattr(_sandwich, "_LINE", 1)
 
 
 def on(*complexes: SimplicialComplex, dtype: Any = np.float32, d: int = 3) -> Cochains:
