@@ -41,7 +41,7 @@ def through(kernel: Any, x1: Array, x2: Array | None, *, entries: int = 1) -> Ke
     for (i, a), (j, b) in product(enumerate(left), enumerate(right)):
         if x2 is not None or i <= j:
             tile = _tile(kernel, a, None if x2 is None and i == j else b)
-            whole = whole or jax.tree.map(lambda leaf: _aligned(shape, leaf.dtype), tile)
+            whole = whole or jax.tree.map(lambda leaf: aligned(shape, leaf.dtype), tile)
             pending.append((i, j, tile))
         if len(pending) > 2:  # some are computed while one is copied
             _place(whole, *pending.popleft(), symmetric=x2 is None)
@@ -72,7 +72,7 @@ def _blocks(x: Any, side: int, device: jax.Device) -> list[Array]:
     return blocks
 
 
-def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array that JAX takes as it is: it copies what does not begin at a multiple of 64 bytes."""
     size = math.prod(shape) * dtype.itemsize
     raw = np.empty(size + 64, np.uint8)

@@ -14,6 +14,7 @@ from jaxtyping import Array
 
 from ntklib import _sparse
 from ntklib._grams import concrete
+from ntklib._in_cache import aligned
 from ntklib.cochains import Cochains
 from ntklib.duals import AbstractDual
 from ntklib.recursion import Kernels
@@ -22,7 +23,7 @@ _PAYS = 2**18  # pairs of edges: below, a call takes no longer with dense operat
 _FILLED = 1 / 8  # of an operator's entries: with more, it is quicker as a dense one
 _PANEL = 64  # rows that go through an operator together
 _TILE = 160_000  # entries that go through a nonlinearity together, about
-_LINE = 16  # as many rows, or a multiple, begin where JAX can take them as they are: see `_empty`
+_LINE = 16  # as many rows, or a multiple, begin where JAX can take them as they are: see `aligned`
 
 
 class _Side:
@@ -84,7 +85,7 @@ def _sides(kernel: Any, x1: Cochains, x2: Cochains | None) -> tuple[list[_Side],
 def _between(kernel: Any, a: _Side, b: _Side, pool: Any, count: int = 2) -> list[np.ndarray]:
     """Sigma and Theta, or Sigma alone, between the edges of two complexes."""
     scale, bias = float(kernel.sigma_w) ** 2, float(kernel.sigma_b) ** 2
-    now, then = ([_empty((len(a.X), len(b.X)), a.X.dtype) for _ in range(count)] for _ in range(2))
+    now, then = ([aligned((len(a.X), len(b.X)), a.X.dtype) for _ in range(count)] for _ in range(2))
     for index, propagates in enumerate(kernel._propagates()):
         P, Q = (side.P if propagates else side.stays for side in (a, b))
         if index == 0:
@@ -179,11 +180,3 @@ def _joined(blocks: list[list[Any]], which: int) -> np.ndarray:
     if len(blocks) == len(blocks[0]) == 1:
         return np.asarray(blocks[0][0][which])
     return np.asarray(np.block([[pair[which] for pair in row] for row in blocks]))
-
-
-def _empty(shape: tuple[int, int], dtype: Any) -> np.ndarray:
-    """Memory that JAX can take as it is, without a copy: it begins at a multiple of 64 bytes."""
-    size = shape[0] * shape[1] * dtype.itemsize
-    raw = np.empty(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return np.ndarray(shape, dtype, raw.data, start)
