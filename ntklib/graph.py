@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ntklib import _checks
+from ntklib import _checks, _unions
 from ntklib.aggregation import GraphMixing, Scaling, aggregation
 from ntklib.dense import DenseMixing
 from ntklib.duals import AbstractDual, Relu
@@ -89,11 +89,10 @@ class Graph(eqx.Module):
         Raises:
             ValueError: as `nodes`.
 
-        Cost: as stated for the class.
+        Cost: as stated for the class; where it runs tile by tile, on a CPU, O(n m) memory.
         Source: du2019graph.
         """
-        K = self.nodes(x1, x2)
-        return Kernels(nngp=jnp.sum(K.nngp, axis=(2, 3)), ntk=jnp.sum(K.ntk, axis=(2, 3)))
+        return _unions.sums(self, x1, x2)
 
     def nodes(self, x1: GraphBatch, x2: GraphBatch | None = None) -> Kernels:
         r"""Both kernels between all nodes of all graphs, (n, m, nodes, nodes); 0 at padding.
