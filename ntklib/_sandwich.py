@@ -2,7 +2,9 @@
 
 import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -89,15 +91,13 @@ def _between(kernel: Any, a: _Side, b: _Side, pool: Any, count: int = 2) -> list
     for index, propagates in enumerate(kernel._propagates()):
         P, Q = (side.P if propagates else side.stays for side in (a, b))
         if index == 0:
-            Z = _features(kernel, a, P)
-            W = Z if a is b and Z.shape[1] > _PANEL else _features(kernel, b, Q)
-            np.matmul(Z, W.T, out=now[0])  # with few features, half the work takes longer
-            if bias:
-                now[0] += bias
+            Z, W = _features(kernel, a, P), _features(kernel, b, Q)
+            _by_rows(lambda z, W=W: [_gram(z, W, np.asarray(bias, z.dtype))], [Z], len(W), out=now[:1])
             K = now[:1] * count  # in the first layer Theta is Sigma
         else:
             v, w = a.variances[index - 1], b.variances[index - 1]
-            _activate(kernel.dual, K, v, w, out=then)
+            step = partial(_activate, kernel.dual, w)
+            _by_rows(step, [v, *K], len(w), out=then)
             P, Q = (
                 [(s * one).astype(a.X.dtype) for one in ones] for s, ones in ((1, P), (scale, Q))
             )
@@ -116,17 +116,17 @@ def _features(kernel: Any, side: _Side, P: list[Any]) -> np.ndarray:
     return Z.astype(side.X.dtype)
 
 
-def _activate(
-    dual: AbstractDual, K: list[np.ndarray], v: np.ndarray, w: np.ndarray, out: list[np.ndarray]
+def _by_rows(
+    step: Callable[..., list[Array]], arrays: list[np.ndarray], width: int, out: list[np.ndarray]
 ) -> None:
-    """`recursion.activate`, some rows at a time."""
-    height = min(len(v), max(1, _TILE // len(w) // _LINE) * _LINE)
+    """`step` of some rows of the arrays at a time, into the same rows."""
+    height = min(len(arrays[0]), max(1, _TILE // width // _LINE) * _LINE)
     pending: deque[tuple[slice, list[Array]]] = deque()
-    for top in range(0, len(v), height):
-        top = min(top, len(v) - height)  # rows of the last two overlap: one program does for all
+    for top in range(0, len(arrays[0]), height):
+        top = min(top, len(arrays[0]) - height)  # the last two overlap: one program does for all
         rows = slice(top, top + height)
-        pending.append((rows, _rows(dual, v[rows], w, [k[rows] for k in K])))
-        if len(pending) > 2:
+        pending.append((rows, step(*(array[rows] for array in arrays))))
+        if len(pending) > 2:  # some are computed while one is copied
             _place(out, *pending.popleft())
     while pending:
         _place(out, *pending.popleft())
@@ -138,7 +138,14 @@ def _place(out: list[np.ndarray], rows: slice, blocks: list[Array]) -> None:
 
 
 @eqx.filter_jit
-def _rows(dual: AbstractDual, v: Any, w: Any, K: list[Any]) -> list[Array]:
+def _gram(Z: Any, W: Any, bias: Any) -> Array:
+    """By JAX: the threads of NumPy's product would go on spinning for a while."""
+    return jnp.matmul(Z, W.T, precision="highest") + bias
+
+
+@eqx.filter_jit
+def _activate(dual: AbstractDual, w: Any, v: Any, *K: Any) -> list[Array]:
+    """`recursion.activate`."""
     a, b = v[:, None], w[None, :]
     return [dual.phi(a, K[0], b), *(dual.derivative(a, K[0], b) * Theta for Theta in K[1:])]
 
