@@ -92,7 +92,7 @@ def _between(kernel: Any, a: _Side, b: _Side, pool: Any, count: int = 2) -> list
         P, Q = (side.P if propagates else side.stays for side in (a, b))
         if index == 0:
             Z, W = _features(kernel, a, P), _features(kernel, b, Q)
-            _by_rows(lambda z, W=W: [_gram(z, W, np.asarray(bias, z.dtype))], [Z], len(W), out=now[:1])
+            _by_rows(partial(_gram, W, np.asarray(bias, W.dtype)), [Z], len(W), out=now[:1])
             K = now[:1] * count  # in the first layer Theta is Sigma
         else:
             v, w = a.variances[index - 1], b.variances[index - 1]
@@ -138,9 +138,9 @@ def _place(out: list[np.ndarray], rows: slice, blocks: list[Array]) -> None:
 
 
 @eqx.filter_jit
-def _gram(Z: Any, W: Any, bias: Any) -> Array:
+def _gram(W: Any, bias: Any, Z: Any) -> list[Array]:
     """By JAX: the threads of NumPy's product would go on spinning for a while."""
-    return jnp.matmul(Z, W.T, precision="highest") + bias
+    return [jnp.matmul(Z, W.T, precision="highest") + bias]
 
 
 @eqx.filter_jit
