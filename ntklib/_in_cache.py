@@ -28,9 +28,14 @@ def through(kernel: Any, x1: Array, x2: Array | None, *, entries: int = 1) -> Ke
     """
     known = concrete(*jax.tree.leaves((kernel, x1, x2)))
     many = len(x1) * len(x1 if x2 is None else x2) * entries >= _PAYS
-    if not known or not many or not _on_one_cpu(x1, x2):
-        plain: Kernels = kernel._recursion(x1, x2)
-        return plain
+    with jax.ensure_compile_time_eval():  # what is known is so inside a transformation too
+        if known and many and on_one_cpu(x1, x2):
+            return _in_tiles(kernel, x1, x2, entries)
+    plain: Kernels = kernel._recursion(x1, x2)
+    return plain
+
+
+def _in_tiles(kernel: Any, x1: Any, x2: Any, entries: int) -> Kernels:
     device = next(iter(jnp.asarray(x1).devices()))
     side = max(1, math.isqrt(_TILE // (entries * jnp.asarray(x1).dtype.itemsize)))
     left = _blocks(x1, side, device)
@@ -57,7 +62,8 @@ def _tile(kernel: Any, x1: Array, x2: Array | None) -> Kernels:
     return tile
 
 
-def _on_one_cpu(*inputs: Any) -> bool:
+def on_one_cpu(*inputs: Any) -> bool:
+    """Whether all inputs are on the same CPU."""
     devices = set().union(*(jnp.asarray(x).devices() for x in inputs if x is not None))
     return len(devices) == 1 and next(iter(devices)).platform == "cpu"
 

@@ -22,6 +22,7 @@ from ntklib.graphs import GraphBatch, two_batches
 from ntklib.recursion import Kernels
 
 _TILE = 2**16  # pairs of nodes of a tile, at most: its arrays of float64 take half a MB each
+_PAYS = 2**17  # pairs of nodes, padding too: below, the plain recursion takes as long
 _STEP = 16  # sizes of unions are its multiples, so that batches share a program
 _POINTWISE = 50  # a nonlinearity takes as long as to aggregate both kernels over so many nodes
 _NODES = 4  # a union has a place for a graph for so many of its nodes
@@ -49,10 +50,15 @@ def sums(kernel: Any, x1: GraphBatch, x2: GraphBatch | None) -> Kernels:
     recursion.
     """
     two_batches(x1, x2)
+    with jax.ensure_compile_time_eval():  # what is known is so inside a transformation too
+        if _pays(kernel, [x1] if x2 is None else [x1, x2]):
+            return _in_unions(kernel, x1, x2)
+    K = kernel.nodes(x1, x2)
+    return Kernels(*(jnp.sum(k, axis=(2, 3)) for k in K))
+
+
+def _in_unions(kernel: Any, x1: GraphBatch, x2: GraphBatch | None) -> Kernels:
     sides = [x1] if x2 is None else [x1, x2]
-    if not _pays(kernel, sides):
-        K = kernel.nodes(x1, x2)
-        return Kernels(*(jnp.sum(k, axis=(2, 3)) for k in K))
     Ps = [aggregation(f"x{k}", x, kernel.scaling) for k, x in enumerate(sides, start=1)]
     numbers = (kernel, Ps, [x.features for x in sides])
     dtype = np.dtype(jnp.result_type(*jax.tree.leaves(numbers)))
@@ -98,8 +104,8 @@ def _all_pairs(kernel: Any, left: "Unions", right: "Unions | None") -> list[np.n
 def _pays(kernel: Any, sides: list[GraphBatch]) -> bool:
     leaves = jax.tree.leaves((kernel, sides))
     entries = [x.features.shape[0] * x.features.shape[1] for x in (sides[0], sides[-1])]
-    many = entries[0] * entries[1] >= _in_cache._PAYS
-    return concrete(*leaves) and many and _in_cache._on_one_cpu(*jax.tree.leaves(sides))
+    many = entries[0] * entries[1] >= _PAYS
+    return concrete(*leaves) and many and _in_cache.on_one_cpu(*jax.tree.leaves(sides))
 
 
 def _size(sizes: Sequence[int], mlp_layers: int) -> int:

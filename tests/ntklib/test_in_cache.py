@@ -71,6 +71,13 @@ def test_traced_inputs_take_the_plain_recursion(monkeypatch: pytest.MonkeyPatch)
         Dense(3)(x)
 
 
+@pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray])
+def test_the_kernel_is_a_constant_of_a_transformation(asarray: Any) -> None:
+    x = asarray(points(6))
+    scaled = jax.jit(lambda s: s * Dense(3)(x).ntk)(2.0)
+    np.testing.assert_array_equal(scaled, 2 * Dense(3)(x).ntk)
+
+
 def test_the_result_is_on_the_device_of_the_inputs() -> None:
     x = jax.device_put(points(6), jax.devices()[-1])
     assert Dense(2)(x).ntk.devices() == x.devices()

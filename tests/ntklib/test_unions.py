@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntklib import Erf, Graph, GraphBatch, Kernels, LeakyRelu, _in_cache, _unions
+from ntklib import Erf, Graph, GraphBatch, Kernels, LeakyRelu, _unions
 
 KERNELS = [
     Graph(1),
@@ -20,7 +20,7 @@ KERNELS = [
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Always in tiles, of three pairs of unions of at least 12 nodes."""
-    monkeypatch.setattr(_in_cache, "_PAYS", 0)
+    monkeypatch.setattr(_unions, "_PAYS", 0)
     monkeypatch.setattr(_unions, "_TILE", 3 * 12**2)
     monkeypatch.setattr(_unions, "_STEP", 6)
 
@@ -71,6 +71,12 @@ def test_traced_values_take_the_plain_recursion(monkeypatch: pytest.MonkeyPatch)
     assert np.isfinite(jax.grad(lambda s: Graph(2, sigma_w=s)(x).ntk.sum())(1.4))
     with pytest.raises(NameError, match="_tile"):
         Graph(2)(x)
+
+
+def test_the_kernel_is_a_constant_of_a_transformation() -> None:
+    x = graphs([4, 2, 5], 0, np.float32)
+    scaled = jax.jit(lambda s: s * Graph(2)(x).ntk)(2.0)
+    np.testing.assert_array_equal(scaled, 2 * Graph(2)(x).ntk)
 
 
 def test_the_result_is_on_the_device_of_the_inputs() -> None:
