@@ -11,6 +11,9 @@ export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/_build/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
 
+# Processes side by side: the threads of one's linear algebra would spin while the other computes.
+book test mutations: export OPENBLAS_NUM_THREADS := 1
+
 .PHONY: book test check fuzz bench serve fmt wheel standalone mutations sphinx clean
 
 book: $(VENV)/installed
