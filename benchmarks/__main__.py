@@ -105,9 +105,7 @@ def main() -> None:
     start = time.monotonic()
     given.out.parent.mkdir(exist_ok=True)
     write(Run.model_validate(run(given.families or list(FAMILIES), given.quick)), given.out)
-    print(
-        f"{given.out.relative_to(Path.cwd())} after {(time.monotonic() - start) / 60:.0f} minutes"
-    )
+    print(f"{given.out} after {(time.monotonic() - start) / 60:.0f} minutes")
 
 
 if __name__ == "__main__":

@@ -118,8 +118,8 @@ def work(
     n: int, K: int, hidden: int, dtype: str, rank: int = 0, bias: float = 0.0
 ) -> dict[str, float]:
     """Products of both covariances of the pairs i <= j with the graphon, or with its factors."""
-    if not bias:  # all positions are one then, and there are no products
-        return {}
+    if not bias:  # all positions are one then: what is left is the product of the inputs
+        return {"gram": 2.0 * n * n * FEATURES, "bytes": float(n * n * np.dtype(dtype).itemsize)}
     per_pair = 2.0 * K * (2 * rank if rank else K)
     return {"flops": 2 * (hidden - 1) * n * (n + 1) / 2 * per_pair}
 

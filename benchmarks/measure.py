@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.plan import Growth, Peer, Row
 from benchmarks.worker import Worker
 
+PAUSE = 0.2  # seconds: threads of linear algebra spin on after a call
 SAME = 0.05  # an error above it is another kernel, not rounding
 
 
@@ -46,13 +47,19 @@ class Runner:
             yield ours, theirs
 
     def turns(self, ours: Worker, theirs: Worker) -> tuple[float, float]:
-        """Median seconds of both, one call after the other's."""
+        """Median seconds of both, one turn after the other's."""
+
+        def seconds(worker: Worker) -> float:
+            time.sleep(PAUSE)
+            found: float = worker.ask("time")
+            return found
+
         times: list[tuple[float, float]] = []
         start = time.monotonic()
         while len(times) < self.most and (
             len(times) < 2 or time.monotonic() - start < self.patience
         ):
-            times.append((ours.ask("time"), theirs.ask("time")))
+            times.append((seconds(ours), seconds(theirs)))
         left, right = zip(*times, strict=True)
         return median(left), median(right)
 

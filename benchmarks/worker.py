@@ -1,8 +1,7 @@
 """One side of a row in a process of its own, which answers on its standard output.
 
 Neither pyperf nor asv nor pytest-benchmark times two environments in turns, and only times taken
-in turns give a ratio that a busy machine does not bend. So: two workers, each asked for one call
-after the other's.
+in turns give a ratio that a busy machine does not bend. So: two workers, asked one after the other.
 """
 
 import contextlib
@@ -19,6 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "_build" / "benchmarks.log"
+SPAN = 0.3  # seconds of a turn, at least
 
 
 class Worker:
@@ -73,14 +73,19 @@ class Answers:
         before = resident("VmRSS")
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-        seconds, peak = self.time(), resident("VmHWM")
+        seconds, peak = self.time(0.0), resident("VmHWM")
         return {"first": seconds, "memory": None if before is None else (peak or before) - before}
 
-    def time(self) -> float:
-        """Seconds of one call, its result ready."""
-        start = time.perf_counter()
-        self.call()
-        return time.perf_counter() - start
+    def time(self, least: float = SPAN) -> float:
+        """Seconds of a call, its result ready: the mean of as many as take `least` together.
+
+        A core that has just been idle is slow for the first milliseconds.
+        """
+        calls, start = 0, time.perf_counter()
+        while not calls or time.perf_counter() - start < least:
+            self.call()
+            calls += 1
+        return (time.perf_counter() - start) / calls
 
     def check(self) -> list[Any]:
         """The numbers of the result that the exact ones are compared with."""
