@@ -26,17 +26,18 @@ class Angle(NamedTuple):
 
 
 def angle(s11: Array, s12: Array, s22: Array, gap: Array | None = None) -> Angle:
-    r"""By half of it: :math:`\tan^2(\theta/2) = (n - s_{12}) / (n + s_{12})`, n = sqrt(s11 s22).
+    r"""By its sine: :math:`\sin^2\theta = (n - s_{12}) (n + s_{12}) / n^2`, n = sqrt(s11 s22).
 
-    With the gap s11 + s22 - 2 s12 it knows angles that s12 has rounded away.
+    With the gap s11 + s22 - 2 s12 it knows angles that s12 has rounded away. No square overflows:
+    all is in units of n, on which neither the angle nor its slope depends.
     """
     alive = (s11 > 0) & (s22 > 0)
     s11, s22 = jnp.where(s11 > 0, s11, 1.0), jnp.where(s22 > 0, s22, 1.0)
     n, below, above = _sides(s11, s12, s22, gap)
-    sine, cosine = _root(below), _root(above)
-    length = 2**0.5 * (jnp.sqrt(jnp.sqrt(s11)) * jnp.sqrt(jnp.sqrt(s22)))
-    theta = 2 * arc(sine, cosine, length)
-    return Angle(alive, n, s12, sine * cosine, theta, jnp.pi - theta)
+    unit, inverse = jax.lax.stop_gradient((n, 1 / _root(s11) * (1 / _root(s22))))
+    sine = _root(inverse * below * (inverse * above))
+    theta = arc(sine, inverse * s12, jnp.ones_like(n, shape=()))
+    return Angle(alive, n, s12, unit * sine, theta, jnp.pi - theta)
 
 
 def sine_minus_arc(a: Angle) -> Array:
@@ -44,7 +45,7 @@ def sine_minus_arc(a: Angle) -> Array:
     small = a.theta < 0.5
     t = jnp.where(small, a.theta, 0.5)
     # sum over k of (-1)^(k+1) 2k t^(2k+1) / (2k+1)!: less than eps / 10 of it is left out
-    series = _horner(_SERIES[-4:] if _single(t) else _SERIES, t * t) * (t * t)
+    series = horner(_SERIES[-4:] if _single(t) else _SERIES, t * t) * (t * t)
     return jnp.where(small, a.norm * t * series, a.root - a.theta * a.s12)
 
 
@@ -59,7 +60,7 @@ def arc(y: Array, x: Array, length: Array) -> Array:
     short, long = jnp.minimum(abs(x), abs(y)), jnp.maximum(abs(x), abs(y))
     t = short / (length + long)
     above, below = _ARC_SINGLE if _single(t) else _ARC
-    to_axis = 2 * t * _horner(above, t * t) / _horner(below, t * t)
+    to_axis = 2 * t * horner(above, t * t) / horner(below, t * t)
     acute = jnp.where(abs(y) > abs(x), jnp.pi / 2 - to_axis, to_axis)
     upper = jnp.where(x < 0, jnp.pi - acute, acute)
     return jnp.where(y < 0, -upper, upper)
@@ -80,10 +81,10 @@ def volume(s11: Array, s12: Array, s22: Array) -> tuple[Array, Array]:
     delta = s11 s22 - s12^2 is exactly 0 at equal inputs and never negative, the slopes are exact
     there too, and no square overflows: all is in units of sqrt((1 + s11) (1 + s22)).
     """
-    unit = extent(s11, s22)
+    unit, inverse = extent(s11, s22), 1 / jnp.sqrt(1 + s11) * (1 / jnp.sqrt(1 + s22))
     _, below, above = _sides(s11, s12, s22)
-    delta = jnp.maximum(below / unit * (above / unit), 0.0)
-    root = jnp.sqrt((1 + (s11 + s22)) / unit / unit + delta)
+    delta = jnp.maximum(inverse * below * (inverse * above), 0.0)
+    root = jnp.sqrt(inverse * (inverse * (1 + (s11 + s22))) + delta)
     return unit * root, unit * (delta / root)
 
 
@@ -112,8 +113,9 @@ def _sides(
     opposite input for the other: then neither has a product that a compiler may round.
     """
     q1, q2 = _root(s11), _root(s22)
-    n, total = q1 * q2, s11 + s22
-    radial = (s11 - s22) / (q1 + q2 + np.finfo(n.dtype).tiny)
+    n, total, radial = q1 * q2, s11 + s22, q1 - q2
+    if gap is not None:  # which is worth a division: it rounds less
+        radial = (s11 - s22) / (q1 + q2 + np.finfo(n.dtype).tiny)
 
     def side(gap: Array, s12: Array) -> Array:
         return jnp.where(4 * gap < total, (gap - radial * radial) / 2, n - s12)
@@ -135,7 +137,8 @@ def _single(x: Array) -> bool:
     return x.dtype.itemsize < 8
 
 
-def _horner(coefficients: Sequence[float], x: Array) -> Array:
+def horner(coefficients: Sequence[float], x: Array) -> Array:
+    """The polynomial, its highest coefficient first."""
     first, *rest = coefficients
     sums: Array = reduce(lambda p, c: p * x + c, rest, jnp.full_like(x, first))
     return sums

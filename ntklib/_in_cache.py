@@ -14,7 +14,8 @@ from jaxtyping import Array
 from ntklib._grams import concrete
 from ntklib.recursion import Kernels
 
-_TILE = 2**19  # bytes of each array of a tile, at most
+_TILE = 10**6  # bytes of each array of a tile, at most
+_PAGE = 2**21  # bytes of a large page
 _PAYS = 2**20  # entries: below, a call takes less time than to compile its tiles
 
 
@@ -79,10 +80,14 @@ def _blocks(x: Any, side: int, device: jax.Device) -> list[Array]:
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An array that JAX takes as it is: it copies what does not begin at a multiple of 64 bytes."""
+    """An array that JAX takes as it is: it copies what does not begin at a multiple of 64 bytes.
+
+    Large ones take whole large pages, which a system is quicker to give.
+    """
     size = math.prod(shape) * dtype.itemsize
-    raw = np.empty(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
+    page = _PAGE if size >= 2 * _PAGE else 64
+    raw = np.empty(-(-size // page) * page + page, np.uint8)
+    start = -raw.ctypes.data % page
     return raw[start : start + size].view(dtype).reshape(shape)
 
 

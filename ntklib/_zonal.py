@@ -43,12 +43,16 @@ def evaluated(series: Zonal, K: Covariances) -> list[Array]:
     x = a.theta * (2 / np.pi) - 1
     norm = jnp.where(a.alive, a.norm, 0.0)
     return [
-        norm * (zero - a.theta * _clenshaw(coefficients, x))
+        norm * (zero - a.theta * _sum(coefficients, x))
         for zero, coefficients in zip(*series, strict=True)
     ]
 
 
-def _clenshaw(coefficients: tuple[float, ...], x: Array) -> Array:
+def _sum(coefficients: tuple[float, ...], x: Array) -> Array:
+    """The series: in powers of x, which is half the work, if they lose no more than two bits."""
+    powers = np.polynomial.chebyshev.cheb2poly(coefficients)
+    if np.abs(powers).sum() <= 4 * np.abs(coefficients).sum():
+        return _gaussians.horner(powers[::-1].tolist(), x)
     b1 = b2 = jnp.zeros_like(x)
     for c in coefficients[:0:-1]:
         b1, b2 = 2 * x * b1 + (c - b2), b1
