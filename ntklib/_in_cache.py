@@ -59,8 +59,13 @@ def _in_tiles(kernel: Any, x1: Any, x2: Any, entries: int) -> Kernels:
 
 @eqx.filter_jit
 def _tile(kernel: Any, x1: Array, x2: Array | None) -> Kernels:
-    tile: Kernels = kernel._tile(x1, x2)
-    return tile
+    if x2 is not None or len(x1) == 1:
+        tile: Kernels = kernel._tile(x1, x2)
+        return tile
+    a, b = jnp.split(x1, [len(x1) // 2])  # on the diagonal: three quarters of the work
+    quarters = kernel._tile(a, None), kernel._tile(a, b), kernel._tile(b, None)
+    whole: Kernels = jax.tree.map(lambda A, B, D: jnp.block([[A, B], [B.T, D]]), *quarters)
+    return whole
 
 
 def on_one_cpu(*inputs: Any) -> bool:

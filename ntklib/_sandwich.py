@@ -16,7 +16,7 @@ from jaxtyping import Array
 
 from ntklib import _sparse
 from ntklib._grams import concrete
-from ntklib._in_cache import aligned
+from ntklib._in_cache import aligned, on_one_cpu
 from ntklib.cochains import Cochains
 from ntklib.duals import AbstractDual
 from ntklib.recursion import Kernels
@@ -70,10 +70,9 @@ def _sides(kernel: Any, x1: Cochains, x2: Cochains | None) -> tuple[list[_Side],
     leaves = [*jax.tree.leaves(kernel), *(x.X for x in both)]
     if not concrete(*leaves) or jnp.result_type(*leaves) not in (np.float32, np.float64):
         return [], []
-    devices = set().union(*(x.X.devices() for x in both))
     edges = [max(len(one.edges) for one in x.complexes) for x in both]
     alike = all(x.X.dtype == jnp.result_type(*leaves) for x in both)
-    if {d.platform for d in devices} != {"cpu"} or len(devices) > 1 or not alike:
+    if not alike or not on_one_cpu(*(x.X for x in both)):
         return [], []
     if edges[0] * edges[-1] < _PAYS:
         return [], []

@@ -11,6 +11,7 @@ from jax.experimental import multihost_utils
 from jaxtyping import Float
 
 from ntklib import _checks, _grams
+from ntklib._in_cache import on_one_cpu
 from ntklib.tiled import computed, gram, share
 from ntklib.tiles import Tile, Tiling, tiling
 
@@ -142,6 +143,4 @@ def block_product(block: Any, v: np.ndarray) -> np.ndarray:
 
 def on_host(block: Any) -> bool:
     """Does NumPy read the array where it is?"""
-    if not isinstance(block, jax.Array):
-        return True
-    return len(block.devices()) == 1 and next(iter(block.devices())).platform == "cpu"
+    return not isinstance(block, jax.Array) or on_one_cpu(block)
