@@ -30,7 +30,7 @@ class Machine(_Frozen):
 
 
 class Side(_Frozen):
-    """One side of a row: seconds of the median call and of the first, which compiles."""
+    """One side of a row: seconds of a call in the median turn, and of the first, which compiles."""
 
     seconds: Positive
     first: Positive
