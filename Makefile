@@ -51,7 +51,7 @@ wheel: $(VENV)/installed
 standalone: wheel # each notebook from the wheel alone, in a fresh environment and an empty folder
 	$(RUN) tests/standalone.py _build/dist $(NOTEBOOKS)
 
-mutations: $(VENV)/installed # break ntklib line by line: claims must catch it; about an hour
+mutations: $(VENV)/installed # break ntklib line by line: claims must catch it; half an hour
 	$(RUN) tests/mutations.py $(MUTATIONS)
 
 sphinx: book # the same sources on the newest Sphinx, without Jupyter Book

@@ -31,12 +31,13 @@ def measure() -> dict[str, float]:
     "gemm" is A B, by NumPy or by JAX, whichever is faster; "copy" reads and writes.
     """
     rates, rng = {}, np.random.default_rng(0)
+    jax.config.update("jax_platforms", "cpu")  # this process takes no memory of an accelerator
     by_jax = jax.jit(lambda A, B: jnp.matmul(A, B, precision="highest"))
     for dtype in ("float32", "float64"):
         A: Array = rng.standard_normal((ORDER, ORDER)).astype(dtype)
         X: Array = rng.standard_normal((ROWS, FEATURES)).astype(dtype)
         B = A.T.copy()
-        with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+        with jax.enable_x64(True):
             C, D = jnp.asarray(A), jnp.asarray(B)
             seconds = fastest(lambda C=C, D=D: by_jax(C, D).block_until_ready())
         rates[f"gemm {dtype}"] = 2 * ORDER**3 / min(seconds, fastest(lambda A=A, B=B: A @ B))

@@ -5,7 +5,7 @@
 First every notebook runs with all the lines marked and none changed, which says which lines it
 reaches. Then each mutation runs in the notebooks that reach it. It affects a notebook if a claim's
 number changes, and survives if all claims still stand. Exit status 1 if one survives, or if no
-notebook catches it. All of them take about an hour on two cores.
+notebook catches it. All of them take about half an hour on two cores.
 """
 
 import ast

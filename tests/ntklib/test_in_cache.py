@@ -13,6 +13,7 @@ KERNELS = [
     Dense(1),
     Dense(4),
     Dense(11),
+    Dense(21),  # the powers of its series would lose digits
     Dense(4, dual=LeakyRelu(0.2), sigma_w=1.0),
     Dense(4, dual=Abs()),
     Dense(3, dual=LeakyRelu(0.2), sigma_b=0.3),
