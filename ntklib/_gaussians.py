@@ -36,8 +36,9 @@ def angle(s11: Array, s12: Array, s22: Array, gap: Array | None = None) -> Angle
     n, below, above = _sides(s11, s12, s22, gap)
     unit, inverse = jax.lax.stop_gradient((n, 1 / _root(s11) * (1 / _root(s22))))
     sine = _root(inverse * below * (inverse * above))
-    theta = arc(sine, inverse * s12, jnp.ones_like(n, shape=()))
-    return Angle(alive, n, s12, unit * sine, theta, jnp.pi - theta)
+    cosine, one = inverse * s12, jnp.ones_like(n, shape=())
+    theta, opposite = arc(sine, cosine, one), arc(sine, -cosine, one)
+    return Angle(alive, n, s12, unit * sine, theta, opposite)
 
 
 def sine_minus_arc(a: Angle) -> Array:
@@ -50,18 +51,18 @@ def sine_minus_arc(a: Angle) -> Array:
 
 
 @jax.custom_jvp
-def arc(y: Array, x: Array, length: Array) -> Array:
-    r"""The angle of (x, y), :math:`\mathrm{atan2}(y, x)`, from its length > 0 too, to 2 eps.
+def arc(y: Array, x: Array, inverse: Array) -> Array:
+    r"""The angle of (x, y), :math:`\mathrm{atan2}(y, x)`, from the inverse of its length too.
 
-    Rational, as XLA has no vectorised arctangent on CPUs: fitted at the Chebyshev points in the
-    square of the tangent of half the angle to the nearer axis, at most tan(pi / 8). It ends in a
-    division, which XLA does once, while it repeats a polynomial for each use of its value.
+    Its error is at most 3 eps. A series of the arcsine of the smaller side, at most sqrt(1/2), in
+    its square, fitted at the Chebyshev points: XLA has no vectorised arctangent on CPUs, and a
+    division, or two, would keep it from doing all of a dual in one pass.
     """
-    short, long = jnp.minimum(abs(x), abs(y)), jnp.maximum(abs(x), abs(y))
-    t = short / (length + long)
-    above, below = _ARC_SINGLE if _single(t) else _ARC
-    to_axis = 2 * t * horner(above, t * t) / horner(below, t * t)
-    acute = jnp.where(abs(y) > abs(x), jnp.pi / 2 - to_axis, to_axis)
+    height, width = inverse * abs(y), inverse * abs(x)
+    a = jnp.minimum(height, width)
+    rest = a * a * horner(_ARCSINE_SINGLE if _single(a) else _ARCSINE, a * a)
+    to_axis = a + a * rest
+    acute = jnp.where(height > width, jnp.pi / 2 - to_axis, to_axis)
     upper = jnp.where(x < 0, jnp.pi - acute, acute)
     return jnp.where(y < 0, -upper, upper)
 
@@ -70,8 +71,9 @@ def arc(y: Array, x: Array, length: Array) -> Array:
 def _arc_slope(
     of: tuple[Array, Array, Array], by: tuple[Array, Array, Array]
 ) -> tuple[Array, Array]:
-    (y, x, length), (dy, dx, _) = of, by
-    return arc(y, x, length), x / length * (dy / length) - y / length * (dx / length)
+    (y, x, inverse), (dy, dx, _) = of, by
+    slope = inverse * x * (inverse * dy) - inverse * y * (inverse * dx)
+    return arc(y, x, inverse), slope
 
 
 @jax.custom_jvp
@@ -81,7 +83,7 @@ def volume(s11: Array, s12: Array, s22: Array) -> tuple[Array, Array]:
     delta = s11 s22 - s12^2 is exactly 0 at equal inputs and never negative, the slopes are exact
     there too, and no square overflows: all is in units of sqrt((1 + s11) (1 + s22)).
     """
-    unit, inverse = extent(s11, s22), 1 / jnp.sqrt(1 + s11) * (1 / jnp.sqrt(1 + s22))
+    inverse, unit = inverse_extent(s11, s22), jnp.sqrt(1 + s11) * jnp.sqrt(1 + s22)
     _, below, above = _sides(s11, s12, s22)
     delta = jnp.maximum(inverse * below * (inverse * above), 0.0)
     root = jnp.sqrt(inverse * (inverse * (1 + (s11 + s22))) + delta)
@@ -99,9 +101,9 @@ def _volume_slope(
     return (root, rest), (d_root, d_delta - rest / root * d_root)
 
 
-def extent(s11: Array, s22: Array) -> Array:
-    r""":math:`\sqrt{(1 + s_{11}) (1 + s_{22})} = \sqrt{R^2 + s_{12}^2}`, R as in `volume`."""
-    return jnp.sqrt(1 + s11) * jnp.sqrt(1 + s22)
+def inverse_extent(s11: Array, s22: Array) -> Array:
+    r""":math:`1 / \sqrt{(1 + s_{11}) (1 + s_{22})} = (R^2 + s_{12}^2)^{-1/2}`, R as in `volume`."""
+    return 1 / jnp.sqrt(1 + s11) * (1 / jnp.sqrt(1 + s22))
 
 
 def _sides(
@@ -109,11 +111,13 @@ def _sides(
 ) -> tuple[Array, Array, Array]:
     r"""n = sqrt(s11 s22), n - s12 and n + s12, exactly 0 at equal and at opposite inputs.
 
+    Of variances that are close n is (s11 + s22 - (sqrt(s11) - sqrt(s22))^2) / 2, rounded once.
     Where they are small, they are (gap - (sqrt(s11) - sqrt(s22))^2) / 2, with the gap of the
     opposite input for the other: then neither has a product that a compiler may round.
     """
     q1, q2 = _root(s11), _root(s22)
-    n, total, radial = q1 * q2, s11 + s22, q1 - q2
+    total, radial = s11 + s22, q1 - q2
+    n = jnp.where(64 * radial * radial < total, (total - radial * radial) / 2, q1 * q2)
     if gap is not None:  # which is worth a division: it rounds less
         radial = (s11 - s22) / (q1 + q2 + np.finfo(n.dtype).tiny)
 
@@ -147,11 +151,14 @@ def horner(coefficients: Sequence[float], x: Array) -> Array:
 _SERIES = (
     14 / 1307674368000, -12 / 6227020800, 10 / 39916800, -8 / 362880, 6 / 5040, -4 / 120, 2 / 6,
 )  # fmt: skip
-_ARC_SINGLE = (  # of atan(t) / t, in t^2
-    (0.061068136245, 0.75188338757, 1.0),
-    (0.22281186283, 1.0852166414, 1.0),
-)
-_ARC = (
-    (0.0035565796214070875, 0.14922057577968048, 0.9187267053838704, 1.7385886727162916, 1.0),
-    (0.022388333532524226, 0.34748244207980267, 1.4093673740676689, 2.071922006049621, 1.0),
-)
+_ARCSINE_SINGLE = (  # of asin(a) / a - 1, over a^2, in a^2
+    0.094697349595972225, -0.079720715953153313, 0.063796976382680814, 0.010435325974988747,
+    0.031990239227162131, 0.044538813973175725, 0.075002521636333341, 0.16666665678232892,
+)  # fmt: skip
+_ARCSINE = (
+    0.66294755483690968, -2.277990489441633, 3.7316474816315225, -3.7415993002001366,
+    2.5735080644015927, -1.258681300394588, 0.46581061083892004, -0.11747841395554579,
+    0.033823977477227557, 0.0058919623838489126, 0.011985559032731258, 0.013929824301362788,
+    0.017354730668996844, 0.022372086303686843, 0.030381946078023857, 0.044642857123585155,
+    0.075000000000089827, 0.1666666666666666,
+)  # fmt: skip

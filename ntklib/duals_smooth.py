@@ -38,7 +38,7 @@ class Gelu(AbstractDual):
     ) -> Float[Array, "..."]:
         root, d = _gaussians.volume(s11, s12, s22)
         c = s12 / (1 + s11) + s12 / (1 + s22)
-        opposite = _gaussians.arc(root, -s12, _gaussians.extent(s11, s22))
+        opposite = _gaussians.arc(root, -s12, _gaussians.inverse_extent(s11, s22))
         return (opposite * s12 + d + s12 / root * c) / (2 * jnp.pi)
 
     def derivative(
@@ -46,7 +46,7 @@ class Gelu(AbstractDual):
     ) -> Float[Array, "..."]:
         root, _ = _gaussians.volume(s11, s12, s22)
         c = s12 / (1 + s11) + s12 / (1 + s22)
-        opposite = _gaussians.arc(root, -s12, _gaussians.extent(s11, s22))
+        opposite = _gaussians.arc(root, -s12, _gaussians.inverse_extent(s11, s22))
         return (opposite + (c + s12 / root / root) / root) / (2 * jnp.pi)
 
 
