@@ -16,10 +16,10 @@ from jaxtyping import Array
 
 from ntklib import _sparse
 from ntklib._grams import concrete
-from ntklib._in_cache import aligned, on_one_cpu
+from ntklib._in_cache import aligned, on_one_cpu, wide
 from ntklib.cochains import Cochains
 from ntklib.duals import AbstractDual
-from ntklib.recursion import Kernels
+from ntklib.recursion import Kernels, duals
 
 _PAYS = 2**18  # pairs of edges: below, a call takes no longer with dense operators
 _FILLED = 1 / 8  # of an operator's entries: with more, it is quicker as a dense one
@@ -142,11 +142,11 @@ def _gram(W: Any, bias: Any, Z: Any) -> list[Array]:
     return [jnp.matmul(Z, W.T, precision="highest") + bias]
 
 
-@eqx.filter_jit
+@wide
 def _activate(dual: AbstractDual, w: Any, v: Any, *K: Any) -> list[Array]:
     """`recursion.activate`."""
-    a, b = v[:, None], w[None, :]
-    return [dual.phi(a, K[0], b), *(dual.derivative(a, K[0], b) * Theta for Theta in K[1:])]
+    value, slope = duals(dual, v[:, None], K[0], w[None, :])
+    return [value, *(slope * Theta for Theta in K[1:])]
 
 
 def _propagate(

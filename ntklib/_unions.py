@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +18,7 @@ from ntklib import _in_cache
 from ntklib._grams import concrete
 from ntklib.aggregation import aggregation
 from ntklib.graphs import GraphBatch, two_batches
-from ntklib.recursion import Kernels
+from ntklib.recursion import Kernels, duals
 
 _TILE = 2**16  # pairs of nodes of a tile, at most: its arrays of float64 take half a MB each
 _PAYS = 2**17  # pairs of nodes, padding too: below, the plain recursion takes as long
@@ -167,7 +166,7 @@ def _put(
         out[left[:, :, None], right[:, None, :]] = k
 
 
-@eqx.filter_jit
+@_in_cache.wide
 def _tile(kernel: Any, left: Unions, right: Unions) -> tuple[Array, Array, Array]:
     """Pairs of unions: both kernels between all their places, and the variances on the left.
 
@@ -191,9 +190,8 @@ def _tile(kernel: Any, left: Unions, right: Unions) -> tuple[Array, Array, Array
     def layer(state: Any, known: Any) -> tuple[Any, Array]:
         (Sigma, Theta, K), (ends, variances) = state, known
         v1, v2 = variances or (jnp.diagonal(Sigma, axis1=1, axis2=2),) * 2
-        s = v1[:, :, None], Sigma, v2[:, None, :]
-        Sigma = sigma_w2 * kernel.dual.phi(*s)
-        Theta = sigma_w2 * (kernel.dual.derivative(*s) * Theta)
+        value, slope = duals(kernel.dual, v1[:, :, None], Sigma, v2[:, None, :])
+        Sigma, Theta = sigma_w2 * value, sigma_w2 * (slope * Theta)
         Sigma, Theta, K = jax.lax.cond(ends, aggregate, lambda *same: same, Sigma, Theta, K)
         Sigma = Sigma + sigma_b2
         return (Sigma, Sigma + Theta, K), v1

@@ -152,8 +152,7 @@ def _activate(K: Covariances, dual: AbstractDual) -> Covariances:
     if K.gap is not None and isinstance(dual, AbstractGapDual):
         Sigma, Sigma_dot, gap = dual.near(s11, K.Sigma, s22, K.gap)
     else:
-        Sigma, Sigma_dot = dual.phi(s11, K.Sigma, s22), dual.derivative(s11, K.Sigma, s22)
-        gap = None
+        (Sigma, Sigma_dot), gap = duals(dual, s11, K.Sigma, s22), None
     return Covariances(
         Sigma=Sigma,
         Theta=Sigma_dot * K.Theta,
@@ -162,6 +161,22 @@ def _activate(K: Covariances, dual: AbstractDual) -> Covariances:
         sites=K.sites,
         gap=gap,
     )
+
+
+def duals(dual: AbstractDual, s11: Array, s12: Array, s22: Array) -> tuple[Array, Array]:
+    """`phi` and `derivative`, each in one pass: XLA would store what they share, which is slower.
+
+    Args:
+        dual: the nonlinearity.
+        s11: variances of one side.
+        s12: covariances.
+        s22: variances of the other side.
+
+    Cost: one elementwise pass each.
+    Source: derived.
+    """
+    again = jax.lax.optimization_barrier((s11, s12, s22))  # type: ignore[no-untyped-call]
+    return dual.phi(s11, s12, s22), dual.derivative(*again)
 
 
 def affine(K: Covariances, *, mix: AbstractMixing) -> Covariances:
