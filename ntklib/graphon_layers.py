@@ -144,7 +144,7 @@ def expand_input_masks(
     second: GraphonMixing,
     *,
     keep: Float[Array, "k d"],
-    scale: Float[Array, " k"],
+    scale: Float[Array | np.ndarray, " k"],
 ) -> tuple[GraphonMixing, GraphonMixing]:
     r"""The first two layers when the input layer's masks are sampled: an exact mixture.
 

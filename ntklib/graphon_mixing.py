@@ -68,24 +68,35 @@ class GraphonMixing(AbstractMixing):
         """
         other = x1 if x2 is None else x2
 
+        def mixed(factors: tuple[Array | np.ndarray, ...], products: Array) -> Array:
+            through = jnp.multiply(self.sigma_w**2, _through(factors[:-1], products))
+            return jnp.add(through, self.bias())
+
         def between(factors: tuple[Array | np.ndarray, ...]) -> Array:
             rows = x1[:, None, :] * factors[-1]
-            products = jnp.einsum("nrj,mj->nmr", rows, other, precision="highest")
-            mixed = jnp.multiply(self.sigma_w**2, _through(factors[:-1], products))
-            return jnp.add(mixed, self.bias())
+            return mixed(factors, jnp.einsum("nrj,mj->nmr", rows, other, precision="highest"))
+
+        def own(x: Array) -> Array:
+            return mixed(self.C, jnp.sum(x[:, None, :] ** 2 * self.C[-1], axis=-1))
 
         Sigma = between(self.C)
+        if x2 is None:  # the diagonal by sums of its own, which round less than a matrix product
+            Sigma = jnp.where(jnp.eye(len(x1), dtype=bool)[:, :, None], own(x1)[:, None], Sigma)
         return Covariances(
             Sigma=Sigma,
             Theta=Sigma if self.G is None else between(self.G),
-            left=None if x2 is None else self.mix(x1**2) + self.bias(),
-            right=None if x2 is None else self.mix(x2**2) + self.bias(),
+            left=None if x2 is None else own(x1),
+            right=None if x2 is None else own(x2),
         )
 
 
 def matrices(
-    graphon: AbstractGraphon, *, targets: Nodes, sources: Nodes, scale: Float[Array, " t"]
-) -> tuple[Float[Array, "_ _"], ...]:
+    graphon: AbstractGraphon,
+    *,
+    targets: Nodes,
+    sources: Nodes,
+    scale: Float[Array | np.ndarray, " t"],
+) -> tuple[Float[Array | np.ndarray, "_ _"], ...]:
     r"""The matrices of one layer, on the nodes of its targets and sources.
 
     .. math:: C_{ij} = \frac{W(u_i, v_j)}{\rho(u_i)} w_j
@@ -110,7 +121,7 @@ def inverse_norm(
     *,
     sources: Nodes,
     norm: Normalisation,
-) -> Float[Array, " t"]:
+) -> Float[Array | np.ndarray, " t"]:
     r""":math:`1 / \rho(u)`, and 0 where nothing is kept: dead neurons divide nothing by zero.
 
     .. math:: \rho = 1, \qquad \rho = \iint W \, du \, dv, \qquad \rho(u) = \int W(u, v) \, dv
@@ -125,11 +136,11 @@ def inverse_norm(
     Source: derived.
     """
     if norm == "none":
-        return jnp.ones(u.size)
+        return np.ones(u.size)
     if norm == "density":
         fine = quadrature(W.axes()[0])
         rho = fine.weights @ W(fine.positions, sources.positions) @ sources.weights
-        rho = jnp.broadcast_to(rho, (u.size,))
+        rho = rho * np.ones(u.size)
     else:
         rho = W(u, sources.positions) @ sources.weights
     alive = rho > 0

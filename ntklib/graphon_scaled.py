@@ -47,6 +47,6 @@ class ScaledGraphon(AbstractGraphon):
 
     def factors(
         self, u: Float[np.ndarray, " t"], v: Float[np.ndarray, " s"]
-    ) -> tuple[Float[Array, "_ _"], ...]:
+    ) -> tuple[Float[Array | np.ndarray, "_ _"], ...]:
         first, *rest = self.graphon.factors(u, v)
         return (jnp.multiply(self.scale, first), *rest)

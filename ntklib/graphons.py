@@ -28,14 +28,14 @@ class AbstractGraphon(eqx.Module):
     @abstractmethod
     def factors(
         self, u: Float[np.ndarray, " t"], v: Float[np.ndarray, " s"]
-    ) -> tuple[Float[Array, "_ _"], ...]:
+    ) -> tuple[Float[Array | np.ndarray, "_ _"], ...]:
         """Matrices whose product is W(u_i, v_j): one, or two if the rank is low."""
 
     def __call__(self, u: ArrayLike, v: ArrayLike) -> Float[Array, "t s"]:
         """The matrix W(u_i, v_j) at positions in [0, 1]. Cost: O(t s), times the rank if low."""
         u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
         first, *rest = self.factors(u, v)
-        return jnp.matmul(first, rest[0], precision="highest") if rest else first
+        return jnp.matmul(first, rest[0], precision="highest") if rest else jnp.asarray(first)
 
     def density(self) -> Float[Array, ""]:
         r"""The part of the weights that is kept, :math:`\iint W`. Cost: one evaluation."""
@@ -72,8 +72,8 @@ class ConstantGraphon(AbstractGraphon):
 
     def factors(
         self, u: Float[np.ndarray, " t"], v: Float[np.ndarray, " s"]
-    ) -> tuple[Float[Array, "_ _"], ...]:
-        return jnp.full((u.size, 1), self.value), jnp.ones((1, v.size))
+    ) -> tuple[Float[Array | np.ndarray, "_ _"], ...]:
+        return self.value * np.ones((u.size, 1)), np.ones((1, v.size))
 
 
 @final
@@ -128,12 +128,12 @@ class StepGraphon(AbstractGraphon):
 
     def factors(
         self, u: Float[np.ndarray, " t"], v: Float[np.ndarray, " s"]
-    ) -> tuple[Float[Array, "_ _"], ...]:
+    ) -> tuple[Float[Array | np.ndarray, "_ _"], ...]:
         rows, columns = (
             np.searchsorted(np.asarray(axis.edges[1:-1]) + CLOSE, positions)
             for axis, positions in zip(self.axes(), (u, v), strict=True)
         )
-        return (jnp.asarray(self.values[rows[:, None], columns[None, :]]),)
+        return (self.values[rows[:, None], columns[None, :]],)
 
 
 @final
@@ -169,8 +169,8 @@ class SmoothGraphon(AbstractGraphon):
 
     def factors(
         self, u: Float[np.ndarray, " t"], v: Float[np.ndarray, " s"]
-    ) -> tuple[Float[Array, "_ _"], ...]:
-        W = jnp.broadcast_to(self.f(u[:, None], v[None, :]), (u.size, v.size))
+    ) -> tuple[Float[Array | np.ndarray, "_ _"], ...]:
+        W = _numbers(self.f(u[:, None], v[None, :])) * np.ones((u.size, v.size))
         _checks.refuse(probability("f", W))
         return (W,)
 
@@ -206,10 +206,13 @@ class LowRankGraphon(AbstractGraphon):
 
     def factors(
         self, u: Float[np.ndarray, " t"], v: Float[np.ndarray, " s"]
-    ) -> tuple[Float[Array, "_ _"], ...]:
-        return jnp.asarray(self.a(u)).reshape(u.size, -1), jnp.asarray(self.b(v)).reshape(
-            v.size, -1
-        ).T
+    ) -> tuple[Float[Array | np.ndarray, "_ _"], ...]:
+        return _numbers(self.a(u)).reshape(u.size, -1), _numbers(self.b(v)).reshape(v.size, -1).T
+
+
+def _numbers(values: ArrayLike) -> Array | np.ndarray:
+    """In float64 where they are known: they are rounded once, when layers have been merged."""
+    return values if isinstance(values, jax.Array) else np.asarray(values, dtype=float)
 
 
 def _probe(graphon: AbstractGraphon, name: str) -> None:
