@@ -14,8 +14,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ntklib import _checks, _in_cache
 from ntklib._apart import Take, apart, together
 from ntklib.dense import DenseMixing
-from ntklib.duals import AbstractDual, Relu
-from ntklib.gap import inputs
+from ntklib.duals import AbstractDual, AbstractGapDual, Relu
+from ntklib.gap import inputs, with_own_sites
 from ntklib.recursion import Covariances, Kernels, activate, affine
 from ntklib.windows import ConvolutionMixing, Window, check_images, check_shape
 
@@ -56,9 +56,8 @@ class Convolution(eqx.Module):
 
     Images are `(n, height, width, channels)`, sequences `(n, length, channels)`. There are
     depth - 1 convolutions, then the read-out: `flatten`, a dense layer of all pixels, or `pool`,
-    one of their average. `depth=1` is the read-out alone, a linear model.
-
-    The first layer has the pixels' x(s) . x'(s') / c in place of the duals.
+    one of their average. `depth=1` is the read-out alone, a linear model. The first layer has the
+    pixels' x(s) . x'(s') / c in place of the duals.
 
     With circular padding and stride 1 `pool` does not change when an image is shifted around: it
     is the average of `flatten` over all shifts of one side. With stride r only shifts by
@@ -126,16 +125,25 @@ class Convolution(eqx.Module):
         return self._recursion(x1, x2, apart(x1))
 
     def _recursion(self, x1: Array, x2: Array | None, take: Take = together) -> Kernels:
-        sites, shape = _PAIRS[self.readout], x1.shape[1:-1]
+        K = self._pixels(x1, x2, _PAIRS[self.readout], take)
+        if self.readout == "pool" and isinstance(self.dual, AbstractGapDual):
+            K = with_own_sites(K, self._pixels(x1, x2, "diagonal", take))
+        K = mean_over_sites(Covariances(K.Sigma, K.Theta))  # no nonlinearity needs the variances
+        K = affine(K, mix=DenseMixing(self.sigma_w, self.sigma_b))
+        return Kernels(nngp=K.Sigma, ntk=K.Theta)
+
+    def _pixels(
+        self, x1: Array, x2: Array | None, sites: Literal["diagonal", "full"], take: Take
+    ) -> Covariances:
+        """The covariances of the last layer's pixels."""
+        shape = x1.shape[1:-1]
         K = inputs(x1, x2, dual=self.dual, sites=sites)
         for _ in range(self.depth - 1):
             mix = ConvolutionMixing(self.window, shape, sites, self.sigma_w, self.sigma_b)
             K = take(partial(affine, mix=mix), K)
             K = take(partial(activate, dual=self.dual), K)
             shape = self.window.output_shape(shape)
-        K = mean_over_sites(Covariances(K.Sigma, K.Theta))  # no nonlinearity needs the variances
-        K = affine(K, mix=DenseMixing(self.sigma_w, self.sigma_b))
-        return Kernels(nngp=K.Sigma, ntk=K.Theta)
+        return K
 
     def network(self, width: int, n_outputs: int = 1) -> "ConvolutionNetwork":
         """The same architecture at finite width; its kernel tends to this one as `width` grows.

@@ -51,8 +51,13 @@ def _grams(x1: Array, x2: Array | None, sites: Literal["diagonal", "full"]) -> C
     def inner(subscripts: str, a: Array, b: Array) -> Array:  # never in TF32, GPUs' default
         return jnp.einsum(subscripts, a, b, precision="highest") / d
 
-    G = inner(cross, x1, other)
-    left, right = (None, None) if x2 is None else (inner(own, x1, x1), inner(own, other, other))
+    G, left = inner(cross, x1, other), inner(own, x1, x1)
+    if x2 is None:  # the diagonal by sums of its own, which round less than a matrix product
+        itself = _itself(G.shape)
+        if sites == "full":
+            itself, left = itself & jnp.eye(G.shape[-1], dtype=bool), left[:, :, None]
+        return Covariances(jnp.where(itself, left[:, None], G), jnp.zeros_like(G), sites=sites)
+    right = inner(own, other, other)
     return Covariances(G, jnp.zeros_like(G), left, right, sites=sites)
 
 
@@ -67,8 +72,8 @@ def with_gap(
     The middle form, from the Gram matrix, for most pairs; the last for near ones, row by row, so
     that the differences, (n, m, d), are never formed. Its gradient is the middle form's.
 
-    Networks with all pairs of sites (pooling, graphs, complexes) and pruned ones do without it:
-    their near-duplicates keep sqrt(eps). So do inputs that are nearly opposite.
+    Networks with all pairs of sites do without it, but for a pooled one's sites with themselves,
+    and so do pruned ones: their near-duplicates keep sqrt(eps), as do nearly opposite inputs.
 
     What remains is the rounding of the norms: inputs that differ by a factor c alone come out
     `sqrt(eps * abs(c - 1))` apart in angle instead of 0.
@@ -89,14 +94,41 @@ def _with_gap(K: Covariances, x1: Array, x2: Array | None) -> Covariances:
     v1, v2 = variances(K)
     total = v1[:, None] + v2[None, :]
     plain = total - 2 * K.Sigma
-    n, m, *sites = plain.shape
-    itself = (jnp.eye(n, m, dtype=bool) & (x2 is None)).reshape(n, m, *(1 for _ in sites))
+    itself = _itself(plain.shape) & (x2 is None)
     near = (plain < _NEAR * total) & ~itself
     fixed = jax.lax.stop_gradient((plain, near, x1, x1 if x2 is None else x2))
     gap = _differences(*fixed) + (plain - jax.lax.stop_gradient(plain))
     gap = jnp.where(itself, 0.0, gap)  # exactly, however the compiler rounds
     Sigma = jnp.where(near, (total - gap) / 2, K.Sigma)  # sums round less than a matrix product
     return Covariances(Sigma, K.Theta, K.left, K.right, gap=gap)
+
+
+def with_own_sites(K: Covariances, own: Covariances) -> Covariances:
+    r"""All pairs of sites, with those of a site and itself from a recursion that had their gap.
+
+    .. math:: C(s, s) \leftarrow C_{own}(s)
+
+    A window moves over both its sites together, so that a network's own sites need no others.
+
+    Args:
+        K: the covariances at all pairs of sites.
+        own: those of the same network at each site with itself.
+
+    Cost: one elementwise pass.
+    Source: derived.
+    """
+    itself = jnp.eye(K.Sigma.shape[-1], dtype=bool)
+
+    def place(pairs: Array, own: Array) -> Array:
+        return jnp.where(itself, own.reshape(*pairs.shape[:3], 1), pairs)
+
+    return Covariances(place(K.Sigma, own.Sigma), place(K.Theta, own.Theta), sites="full")
+
+
+def _itself(shape: tuple[int, ...]) -> Array:
+    """The pairs (i, i), at all sites."""
+    n, m, *sites = shape
+    return jnp.eye(n, m, dtype=bool).reshape(n, m, *(1 for _ in sites))
 
 
 def _differences(plain: Array, near: Array, x1: Array, x2: Array) -> Array:

@@ -187,6 +187,7 @@ def test_float32_gradients_are_finite() -> None:
         (Residual(4, alpha=0.7), (64,)),
         (Residual(4, dual=Abs(), sigma_b=0.3), (64,)),
         (Convolution(4, window=Window(3, padding="zero")), (5, 5, 8)),
+        (Convolution(4, window=Window(3, padding="circular"), readout="pool"), (3, 2, 8)),
     ],
 )
 def test_other_networks_carry_it_too(kernel: Any, shape: tuple[int, ...], distance: float) -> None:
@@ -197,6 +198,12 @@ def test_other_networks_carry_it_too(kernel: Any, shape: tuple[int, ...], distan
     with jax.enable_x64(True):
         exact = np.diagonal(kernel(x.astype(float), y.astype(float)).ntk)
     assert np.abs(single / exact - 1).max() < 1e-6
+
+
+def test_variances_round_less_than_a_matrix_product() -> None:
+    x = np.random.default_rng(0).normal(size=(8, 5000)).astype(np.float32)
+    found = inputs(jnp.asarray(x), None, dual=Relu()).Sigma.diagonal()
+    assert np.abs(found / (x.astype(float) ** 2).mean(axis=1) - 1).max() < 2e-7
 
 
 def test_a_branch_without_it_ends_it() -> None:
