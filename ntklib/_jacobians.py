@@ -17,6 +17,7 @@ from jax.extend.core import Literal as Constant
 from jaxtyping import Array, Float
 
 BUDGET = 2**27  # bytes for the derivatives of a block of rows, and for a block of the kernel
+_TERMS, _PARTS = 256, 16  # of a sum: terms of a part, about, and parts, at most
 CALLS = ("jit", "pjit", "closed_call", "checkpoint", "remat2")
 REARRANGED = ("transpose", "reshape", "squeeze", "broadcast_in_dim", "reduce_sum")
 SCALED: dict[str, Callable[..., Array]] = {
@@ -93,12 +94,22 @@ def jacobian(
 
 
 def _share(a: Factors, b: Factors, outputs: str) -> Array:
-    """What one array of parameters adds to the kernel of two rows. Never in TF32, GPUs' default."""
-    subscripts = {"full": "atf,bsf->abts", "trace": "atf,asf->ts"}[outputs]
-    C = jnp.einsum(subscripts, a.c, b.c, precision="highest")
+    """What one array of parameters adds to the kernel of two rows."""
+    C = _product({"full": "atf,bsf->abts", "trace": "atf,asf->ts"}[outputs], a.c, b.c)
     if a.x is not None and b.x is not None:
-        C = C * jnp.einsum("tk,sk->ts", a.x, b.x, precision="highest")
+        C = C * _product("tk,sk->ts", a.x, b.x)
     return C.sum((-2, -1))
+
+
+def _product(subscripts: str, a: Array, b: Array) -> Array:
+    """The sum over the last axis, in parts: one long sum rounds more. Not in TF32, as on GPUs."""
+    length = a.shape[-1]
+    count = min(-(-length // _TERMS), _PARTS)
+    cuts = [length * part // count for part in range(1, count)]
+    parts = zip(jnp.split(a, cuts, axis=-1), jnp.split(b, cuts, axis=-1), strict=True)
+    products = (jnp.einsum(subscripts, *part, precision="highest") for part in parts)
+    total: Array = functools.reduce(jnp.add, products)
+    return total
 
 
 def _factored(end: Any) -> tuple[Array | None, Array]:
