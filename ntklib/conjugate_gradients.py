@@ -97,10 +97,12 @@ def _search(
 
 def _orthonormal(V: np.ndarray) -> np.ndarray:
     """A basis of the columns, each counted at its own scale; directions lost in rounding go."""
+    from scipy.linalg import svd  # only where it is needed: it takes a while to load
+
     norms = np.linalg.norm(V, axis=0)
     if not np.isfinite(norms).all():
         raise NotPositiveDefiniteError
-    U, s, _ = np.linalg.svd(V[:, norms > 0] / norms[norms > 0], full_matrices=False)
+    U, s, _ = svd(V[:, norms > 0] / norms[norms > 0], full_matrices=False)
     return np.asarray(U[:, s > 1e-12 * s[0]])
 
 

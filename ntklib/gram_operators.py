@@ -135,10 +135,22 @@ def block_product(block: Any, v: np.ndarray) -> np.ndarray:
         return np.asarray(jnp.matmul(block, there, precision="highest"), v.dtype)
     rows, v = np.asarray(block), np.asfortranarray(v)  # the order in which BLAS is quickest
     if rows.dtype == v.dtype:
-        return np.asarray(rows @ v)
+        return _multiplied(rows, v)
     height = max(1, 2**22 // max(rows.shape[1], 1))  # the copy in another type stays small
     parts = (rows[start : start + height] for start in range(0, len(rows), height))
-    return np.concatenate([part.astype(v.dtype) @ v for part in parts])
+    return np.concatenate([_multiplied(part.astype(v.dtype), v) for part in parts])
+
+
+def _multiplied(A: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """A v by SciPy's BLAS, as its LAPACK is used too: threads of a second one would be in its way.
+
+    As (v' A')', the order of Fortran: equal columns of v then stay equal in every bit.
+    """
+    from scipy.linalg import get_blas_funcs  # only where it is needed: it takes a while to load
+
+    multiply = get_blas_funcs("gemm", (A, v))
+    rows = {"b": A.T} if A.flags.c_contiguous else {"b": A, "trans_b": True}
+    return np.asarray(multiply(1.0, v, trans_a=True, **rows).T)
 
 
 def on_host(block: Any) -> bool:
