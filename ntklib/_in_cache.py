@@ -1,9 +1,9 @@
 """Large kernels on a CPU: tile by tile, each through all layers while it is in the cache."""
 
 import math
-from collections import deque
 from collections.abc import Callable
-from itertools import product
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -18,6 +18,7 @@ from ntklib.recursion import Kernels
 Step = TypeVar("Step", bound=Callable[..., Any])
 
 _TILE = 2 * 10**6  # bytes of each array of a tile, at most
+_WAVE = 4  # tiles of one entry a pair that are computed before they are copied
 _PAGE = 2**21  # bytes of a large page
 _PAYS = 2**20  # entries: below, a call takes less time than to compile its tiles
 
@@ -52,17 +53,16 @@ def _in_tiles(kernel: Any, x1: Any, x2: Any, entries: int) -> Kernels:
     left = _blocks(x1, side, device)
     right = left if x2 is None else _blocks(x2, side, device)
     shape = len(x1), len(x1 if x2 is None else x2)
-    pending: deque[tuple[int, int, Kernels]] = deque()
+    places = [(i, j) for i, j in np.ndindex(len(left), len(right)) if x2 is not None or i <= j]
     whole: Any = None
-    for (i, a), (j, b) in product(enumerate(left), enumerate(right)):
-        if x2 is not None or i <= j:
-            tile = _tile(kernel, a, None if x2 is None and i == j else b)
-            whole = whole or jax.tree.map(lambda leaf: aligned(shape, leaf.dtype), tile)
-            pending.append((i, j, tile))
-        if len(pending) > 2:  # some are computed while one is copied
-            _place(whole, *pending.popleft(), symmetric=x2 is None)
-    while pending:
-        _place(whole, *pending.popleft(), symmetric=x2 is None)
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(places), _WAVE * entries):
+            some = places[start : start + _WAVE * entries]
+            pairs = [(left[i], None if x2 is None and i == j else right[j]) for i, j in some]
+            tiles = [_tile(kernel, *pair) for pair in pairs]
+            whole = whole or jax.tree.map(lambda leaf: aligned(shape, leaf.dtype), tiles[0])
+            jax.block_until_ready(tiles)  # type: ignore[no-untyped-call]
+            list(pool.map(partial(_place, some, symmetric=x2 is None), whole, *tiles))
     result: Kernels = jax.device_put(whole, device)
     return result
 
@@ -86,11 +86,12 @@ def on_one_cpu(*inputs: Any) -> bool:
 
 def _blocks(x: Any, side: int, device: jax.Device) -> list[Array]:
     """The rows of x in blocks of equal size, so that one program does for all: zeros at the end."""
-    count = -(-len(x) // side)
-    height = -(-len(x) // count)
-    padded = np.zeros((count * height, *x.shape[1:]), x.dtype)
-    padded[: len(x)] = x
-    blocks: list[Array] = jax.device_put(list(padded.reshape(count, height, *x.shape[1:])), device)
+    rows, count = np.asarray(x), -(-len(x) // side)
+    height = -(-len(rows) // count)
+    parts = [rows[top : top + height] for top in range(0, len(rows), height)]
+    zeros = np.zeros((height - len(parts[-1]), *rows.shape[1:]), rows.dtype)
+    parts[-1] = np.concatenate([parts[-1], zeros]) if len(zeros) else parts[-1]
+    blocks: list[Array] = jax.device_put(parts, device)
     return blocks
 
 
@@ -106,18 +107,14 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def _place(whole: Any, i: int, j: int, tile: Any, *, symmetric: bool) -> None:
-    """The tile into the whole, and its mirror image."""
-
-    def place(out: np.ndarray, block: Array) -> None:
-        top, left = i * block.shape[0], j * block.shape[1]
-        height, width = (
-            min(block.shape[0], len(out) - top),
-            min(block.shape[1], out.shape[1] - left),
-        )
-        values = np.asarray(block)[:height, :width]
-        out[top : top + height, left : left + width] = values
+def _place(
+    places: list[tuple[int, int]], whole: np.ndarray, *tiles: Array, symmetric: bool
+) -> None:
+    """The tiles into the whole, and their mirror images."""
+    for (i, j), tile in zip(places, tiles, strict=True):
+        top, left = i * tile.shape[0], j * tile.shape[1]
+        height, width = min(len(tile), len(whole) - top), min(tile.shape[1], whole.shape[1] - left)
+        values = np.asarray(tile)[:height, :width]
+        whole[top : top + height, left : left + width] = values
         if symmetric and i != j:
-            out[left : left + width, top : top + height] = values.T
-
-    jax.tree.map(place, whole, tile)
+            whole[left : left + width, top : top + height] = values.T
