@@ -51,8 +51,8 @@ MUTATIONS = [
     Mutation(
         "pooling",
         "convolution.py",
-        "sites, shape = _PAIRS[self.readout],",
-        'sites, shape = "diagonal",',
+        'K = with_own_sites(K, self._pixels(x1, x2, "diagonal", take))',
+        'K = self._pixels(x1, x2, "diagonal", take)',
     ),
     Mutation(
         "mean-of-layer-norm",
