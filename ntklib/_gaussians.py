@@ -54,7 +54,7 @@ def sine_minus_arc(a: Angle) -> Array:
 def arc(y: Array, x: Array, inverse: Array) -> Array:
     r"""The angle of (x, y), :math:`\mathrm{atan2}(y, x)`, from the inverse of its length too.
 
-    Its error is at most 3 eps. A series of the arcsine of the smaller side, at most sqrt(1/2), in
+    Its error is at most 2 eps. A series of the arcsine of the smaller side, at most sqrt(1/2), in
     its square, fitted at the Chebyshev points: XLA has no vectorised arctangent on CPUs, and a
     division, or two, would keep it from doing all of a dual in one pass.
     """
@@ -111,9 +111,9 @@ def _sides(
 ) -> tuple[Array, Array, Array]:
     r"""n = sqrt(s11 s22), n - s12 and n + s12, exactly 0 at equal and at opposite inputs.
 
-    Of variances that are close n is (s11 + s22 - (sqrt(s11) - sqrt(s22))^2) / 2, rounded once.
-    Where they are small, they are (gap - (sqrt(s11) - sqrt(s22))^2) / 2, with the gap of the
-    opposite input for the other: then neither has a product that a compiler may round.
+    Where the last two are small, they are (gap - (sqrt(s11) - sqrt(s22))^2) / 2, with the gap of
+    the opposite input for the other: then neither has a product that a compiler may round. In the
+    same way n is (s11 + s22 - (sqrt(s11) - sqrt(s22))^2) / 2 where the variances are close.
     """
     q1, q2 = _root(s11), _root(s22)
     total, radial = s11 + s22, q1 - q2

@@ -19,7 +19,7 @@ from ntklib._grams import concrete
 from ntklib._in_cache import aligned, on_one_cpu, wide
 from ntklib.cochains import Cochains
 from ntklib.duals import AbstractDual
-from ntklib.recursion import Kernels, duals
+from ntklib.recursion import Kernels, both_duals
 
 _PAYS = 2**18  # pairs of edges: below, a call takes no longer with dense operators
 _FILLED = 1 / 8  # of an operator's entries: with more, it is quicker as a dense one
@@ -145,7 +145,7 @@ def _gram(W: Any, bias: Any, Z: Any) -> list[Array]:
 @wide
 def _activate(dual: AbstractDual, w: Any, v: Any, *K: Any) -> list[Array]:
     """`recursion.activate`."""
-    value, slope = duals(dual, v[:, None], K[0], w[None, :])
+    value, slope = both_duals(dual, v[:, None], K[0], w[None, :])
     return [value, *(slope * Theta for Theta in K[1:])]
 
 

@@ -18,7 +18,7 @@ from ntklib import _in_cache
 from ntklib._grams import concrete
 from ntklib.aggregation import aggregation
 from ntklib.graphs import GraphBatch, two_batches
-from ntklib.recursion import Kernels, duals
+from ntklib.recursion import Kernels, both_duals
 
 _TILE = 2**16  # pairs of nodes of a tile, at most: its arrays of float64 take half a MB each
 _PAYS = 2**17  # pairs of nodes, padding too: below, the plain recursion takes as long
@@ -190,7 +190,7 @@ def _tile(kernel: Any, left: Unions, right: Unions) -> tuple[Array, Array, Array
     def layer(state: Any, known: Any) -> tuple[Any, Array]:
         (Sigma, Theta, K), (ends, variances) = state, known
         v1, v2 = variances or (jnp.diagonal(Sigma, axis1=1, axis2=2),) * 2
-        value, slope = duals(kernel.dual, v1[:, :, None], Sigma, v2[:, None, :])
+        value, slope = both_duals(kernel.dual, v1[:, :, None], Sigma, v2[:, None, :])
         Sigma, Theta = sigma_w2 * value, sigma_w2 * (slope * Theta)
         Sigma, Theta, K = jax.lax.cond(ends, aggregate, lambda *same: same, Sigma, Theta, K)
         Sigma = Sigma + sigma_b2

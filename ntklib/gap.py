@@ -53,7 +53,7 @@ def _grams(x1: Array, x2: Array | None, sites: Literal["diagonal", "full"]) -> C
 
     G, left = inner(cross, x1, other), inner(own, x1, x1)
     if x2 is None:  # the diagonal by sums of its own, which round less than a matrix product
-        itself = _itself(G.shape)
+        itself = same_inputs(G.shape)
         if sites == "full":
             itself, left = itself & jnp.eye(G.shape[-1], dtype=bool), left[:, :, None]
         return Covariances(jnp.where(itself, left[:, None], G), jnp.zeros_like(G), sites=sites)
@@ -94,7 +94,7 @@ def _with_gap(K: Covariances, x1: Array, x2: Array | None) -> Covariances:
     v1, v2 = variances(K)
     total = v1[:, None] + v2[None, :]
     plain = total - 2 * K.Sigma
-    itself = _itself(plain.shape) & (x2 is None)
+    itself = same_inputs(plain.shape) & (x2 is None)
     near = (plain < _NEAR * total) & ~itself
     fixed = jax.lax.stop_gradient((plain, near, x1, x1 if x2 is None else x2))
     gap = _differences(*fixed) + (plain - jax.lax.stop_gradient(plain))
@@ -125,8 +125,15 @@ def with_own_sites(K: Covariances, own: Covariances) -> Covariances:
     return Covariances(place(K.Sigma, own.Sigma), place(K.Theta, own.Theta), sites="full")
 
 
-def _itself(shape: tuple[int, ...]) -> Array:
-    """The pairs (i, i), at all sites."""
+def same_inputs(shape: tuple[int, ...]) -> Array:
+    """The pairs (i, i), at all sites.
+
+    Args:
+        shape: of the covariances, (n, m, *sites); the mask has length 1 at the sites.
+
+    Cost: O(n m).
+    Source: derived.
+    """
     n, m, *sites = shape
     return jnp.eye(n, m, dtype=bool).reshape(n, m, *(1 for _ in sites))
 

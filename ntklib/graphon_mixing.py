@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from ntklib.gap import same_inputs
 from ntklib.graphon_nodes import Nodes, quadrature
 from ntklib.graphons import AbstractGraphon
 from ntklib.recursion import AbstractMixing, Covariances
@@ -81,7 +82,7 @@ class GraphonMixing(AbstractMixing):
 
         Sigma = between(self.C)
         if x2 is None:  # the diagonal by sums of its own, which round less than a matrix product
-            Sigma = jnp.where(jnp.eye(len(x1), dtype=bool)[:, :, None], own(x1)[:, None], Sigma)
+            Sigma = jnp.where(same_inputs(Sigma.shape), own(x1)[:, None], Sigma)
         return Covariances(
             Sigma=Sigma,
             Theta=Sigma if self.G is None else between(self.G),

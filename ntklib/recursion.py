@@ -152,7 +152,7 @@ def _activate(K: Covariances, dual: AbstractDual) -> Covariances:
     if K.gap is not None and isinstance(dual, AbstractGapDual):
         Sigma, Sigma_dot, gap = dual.near(s11, K.Sigma, s22, K.gap)
     else:
-        (Sigma, Sigma_dot), gap = duals(dual, s11, K.Sigma, s22), None
+        (Sigma, Sigma_dot), gap = both_duals(dual, s11, K.Sigma, s22), None
     return Covariances(
         Sigma=Sigma,
         Theta=Sigma_dot * K.Theta,
@@ -163,7 +163,7 @@ def _activate(K: Covariances, dual: AbstractDual) -> Covariances:
     )
 
 
-def duals(dual: AbstractDual, s11: Array, s12: Array, s22: Array) -> tuple[Array, Array]:
+def both_duals(dual: AbstractDual, s11: Array, s12: Array, s22: Array) -> tuple[Array, Array]:
     """`phi` and `derivative`, each in one pass: XLA would store what they share, which is slower.
 
     Args:
