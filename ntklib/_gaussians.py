@@ -142,7 +142,15 @@ def _single(x: Array) -> bool:
 
 
 def horner(coefficients: Sequence[float], x: Array) -> Array:
-    """The polynomial, its highest coefficient first."""
+    """The polynomial, its highest coefficient first.
+
+    A long one is E(x^2) + x O(x^2): two short chains, of which a CPU computes one while it waits
+    for the other.
+    """
+    if len(coefficients) > 8:
+        upwards = coefficients[::-1]
+        even, odd = upwards[::2][::-1], upwards[1::2][::-1]
+        return horner(odd, x * x) * x + horner(even, x * x)
     first, *rest = coefficients
     sums: Array = reduce(lambda p, c: p * x + c, rest, jnp.full_like(x, first))
     return sums

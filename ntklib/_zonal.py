@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ntklib import _gaussians
+from ntklib import _chebyshev, _gaussians
 from ntklib.duals import AbstractDual, LeakyRelu, Relu
 from ntklib.recursion import Covariances, variances
 
@@ -43,30 +43,19 @@ def evaluated(series: Zonal, K: Covariances) -> list[Array]:
     x = a.theta * (2 / np.pi) - 1
     norm = jnp.where(a.alive, a.norm, 0.0)
     return [
-        norm * (zero - a.theta * _sum(coefficients, x))
+        norm * (zero - a.theta * _chebyshev.evaluated(coefficients, x))
         for zero, coefficients in zip(*series, strict=True)
     ]
 
 
-def _sum(coefficients: tuple[float, ...], x: Array) -> Array:
-    """The series: in powers of x, which is half the work, if they lose no more than two bits."""
-    powers = np.polynomial.chebyshev.cheb2poly(coefficients)
-    if np.abs(powers).sum() <= 4 * np.abs(coefficients).sum():
-        return _gaussians.horner(powers[::-1].tolist(), x)
-    b1 = b2 = jnp.zeros_like(x)
-    for c in coefficients[:0:-1]:
-        b1, b2 = 2 * x * b1 + (c - b2), b1
-    return x * b1 + (coefficients[0] - b2)
-
-
 @cache
 def _fitted(slope: float, sigma_w: float, depth: int, eps: float) -> Zonal | None:
-    pi = np.arccos(np.longdouble(-1))  # more digits than float64 has: near 0 some are lost
-    phi = pi * np.arange(0.5, _DEGREE + 1) / (_DEGREE + 1)
-    theta = pi * np.cos(phi / 2) ** 2  # the Chebyshev points
-    values = _losses(theta, slope, sigma_w, depth)[1] / theta
-    c = np.asarray(2 * values @ np.cos(np.outer(phi, np.arange(len(phi)))) / len(phi), float)
-    c[:, 0] /= 2
+    def values(phi: np.ndarray) -> np.ndarray:
+        theta = np.arccos(np.longdouble(-1)) * np.cos(phi / 2) ** 2
+        lost: np.ndarray = _losses(theta, slope, sigma_w, depth)[1] / theta
+        return lost
+
+    c = _chebyshev.fitted(values, _DEGREE + 1)
     at_zero = _losses(np.zeros(1), slope, sigma_w, depth)[0]
     kept = np.abs(c) > eps / 4 * np.asarray(at_zero)[:, None]
     needed = [int(np.flatnonzero(row).max(initial=0)) + 1 for row in kept]

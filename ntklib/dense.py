@@ -1,5 +1,6 @@
 """Dense networks: the kernel of an infinitely wide one, and its finite twin."""
 
+from functools import partial
 from itertools import pairwise
 from typing import Literal, final
 
@@ -10,8 +11,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ntklib import _checks, _in_cache
+from ntklib._erf import ModerateErf, is_moderate
 from ntklib._zonal import evaluated, zonal
-from ntklib.duals import AbstractDual, Relu
+from ntklib.duals import AbstractDual, Erf, Relu
 from ntklib.gap import inputs
 from ntklib.recursion import AbstractMixing, Kernels, affine, layers
 
@@ -128,15 +130,25 @@ class Dense(eqx.Module):
     def _tile(self, x1: Array, x2: Array | None) -> Kernels:
         """The same, where all but the inputs is known: its time may be independent of the depth."""
         series = zonal(self.dual, self.sigma_w, self.sigma_b, self.depth, x1.dtype)
-        if series is None or self.parameterisation != "ntk":
+        if series is not None and self.parameterisation == "ntk":
+            return Kernels(*evaluated(series, inputs(x1, x2, dual=self.dual)))
+        if not isinstance(self.dual, Erf) or x1.dtype.itemsize == 8:  # whose series are too long
             return self._recursion(x1, x2)
-        return Kernels(*evaluated(series, inputs(x1, x2, dual=self.dual)))
+        moderate = eqx.tree_at(lambda kernel: kernel.dual, self, ModerateErf())
+        kernels: Kernels = jax.lax.cond(
+            is_moderate(self.sigma_w, self.sigma_b, x1, x2),
+            partial(moderate._recursion, unroll=4),
+            self._recursion,
+            x1,
+            x2,
+        )
+        return kernels
 
-    def _recursion(self, x1: Array, x2: Array | None) -> Kernels:
+    def _recursion(self, x1: Array, x2: Array | None, unroll: int = 1) -> Kernels:
         K = inputs(x1, x2, dual=self.dual)
         K = affine(K, mix=self._mixing(x1.shape[1]))
         mix = self._mixing(self.base_width)
-        K = layers(K, self.depth - 1, dual=self.dual, mix=mix)
+        K = layers(K, self.depth - 1, dual=self.dual, mix=mix, unroll=unroll)
         return Kernels(nngp=K.Sigma, ntk=K.Theta)
 
     def network(self, width: int, n_outputs: int = 1) -> "DenseNetwork":

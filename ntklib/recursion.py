@@ -102,7 +102,9 @@ def layer(K: Covariances, *, dual: AbstractDual, mix: AbstractMixing) -> Covaria
     return affine(activate(K, dual=dual), mix=mix)
 
 
-def layers(K: Covariances, count: int, *, dual: AbstractDual, mix: AbstractMixing) -> Covariances:
+def layers(
+    K: Covariances, count: int, *, dual: AbstractDual, mix: AbstractMixing, unroll: int = 1
+) -> Covariances:
     r"""So many layers alike, one after the other.
 
     Under a transformation they are a loop: XLA would merge them, in time exponential in `count`.
@@ -112,6 +114,7 @@ def layers(K: Covariances, count: int, *, dual: AbstractDual, mix: AbstractMixin
         count: the number of layers.
         dual: their nonlinearity.
         mix: their random linear map.
+        unroll: how many of them XLA may merge; worth it where a dual is sums and products alone.
 
     Cost: that of `layer`, `count` times.
     Source: jacot2018neural.
@@ -120,7 +123,7 @@ def layers(K: Covariances, count: int, *, dual: AbstractDual, mix: AbstractMixin
     if concrete(*jax.tree.leaves((K, dual, mix))) or count < 2:
         return reduce(lambda K, _: step(K), range(count), K)
     K = jax.tree.map(lambda k, after: k.astype(after.dtype), K, jax.eval_shape(step, K))
-    looped: Covariances = jax.lax.fori_loop(0, count, lambda _, K: step(K), K)
+    looped: Covariances = jax.lax.fori_loop(0, count, lambda _, K: step(K), K, unroll=unroll)
     return looped
 
 

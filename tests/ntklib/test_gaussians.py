@@ -56,3 +56,12 @@ def test_the_program_does_not_grow_with_the_depth() -> None:
     x = jnp.ones((2, 3))
     short, long = (jax.make_jaxpr(Dense(depth))(x) for depth in (4, 40))
     assert len(str(short)) == pytest.approx(len(str(long)), rel=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 16, 17, 35])
+def test_horner_is_the_polynomial(count: int, x64: None) -> None:
+    """Short ones are one chain of sums, long ones several."""
+    coefficients = np.random.default_rng(count).normal(size=count).tolist()
+    x = np.linspace(-1, 1, 21)
+    found = _gaussians.horner(coefficients, jnp.asarray(x))
+    np.testing.assert_allclose(found, np.polyval(coefficients, x), atol=1e-13)

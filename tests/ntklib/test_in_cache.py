@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ntklib import Abs, Dense, Erf, LeakyRelu, Relu, _in_cache, _zonal
+from ntklib._erf import ModerateErf, is_moderate
 
 KERNELS = [
     Dense(1),
@@ -17,6 +18,8 @@ KERNELS = [
     Dense(4, dual=LeakyRelu(0.2), sigma_w=1.0),
     Dense(4, dual=Abs()),
     Dense(3, dual=LeakyRelu(0.2), sigma_b=0.3),
+    Dense(4, dual=Erf()),  # some of its tiles are moderate, some are not
+    Dense(12, dual=Erf(), sigma_w=1.2, sigma_b=0.5),
     Dense(3, dual=Erf(), sigma_w=1.5, parameterisation="standard", base_width=8),
 ]
 
@@ -106,3 +109,34 @@ def test_the_series_are_short(depth: int, single: int, double: int) -> None:
         assert series is not None
         assert max(map(len, series.coefficients)) <= most
         np.testing.assert_allclose(series.at_zero, (2.0, 2.0 * depth), rtol=1e-14)
+
+
+def test_erf_of_moderate_variance(x64: None) -> None:
+    """In float32 against the closed form in float64: at the largest variance it loses two bits."""
+    s11, s22, cosine = np.meshgrid([0, 0.1, 1, 2.5], [0.3, 2, 2.5], np.linspace(-1, 1, 201))
+    s = [jnp.asarray(v, jnp.float32) for v in (s11, cosine * np.sqrt(s11 * s22), s22)]
+    for name in ("phi", "derivative"):
+        exact = getattr(Erf(), name)(*(v.astype(float) for v in s))
+        found = getattr(ModerateErf(), name)(*s)
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(found, exact, rtol=8 * np.finfo(np.float32).eps, atol=0)
+    np.testing.assert_array_equal(ModerateErf().activation(s[1]), Erf().activation(s[1]))
+
+
+@pytest.mark.parametrize(
+    ("sigma_w", "sigma_b", "norm", "moderate"),
+    [(1.5, 0.0, 1.0, True), (1.5, 0.0, 1.1, False), (1.5, 0.6, 1.0, False), (1.6, 0.0, 0.1, False)],
+)
+def test_moderate_variances(sigma_w: float, sigma_b: float, norm: float, moderate: bool) -> None:
+    """2.25 |x|^2 / d + 0.36 in the first layer, and as if |x|^2 = d after it."""
+    x = jnp.asarray([[0.0, 0.1], [norm, -norm]])
+    for sides in ((x, None), (x[:1], x)):
+        assert bool(is_moderate(sigma_w, sigma_b, *sides)) == moderate
+
+
+def test_moderate_tiles_take_the_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A series of zeros shows which tiles: those of inputs of small norm."""
+    monkeypatch.setattr("ntklib._erf._fitted", lambda: [(0.0,), (0.0,)])
+    x = np.concatenate([points(4) / 9, 9 * points(4)])
+    nngp = np.asarray(Dense(2, dual=Erf(), sigma_w=1.25)(x).nngp)
+    assert (nngp[:4, :4] == 0).all() and (nngp[4:, 4:] != 0).all()
