@@ -1,7 +1,10 @@
 """Erf networks on inputs of moderate variance: duals that XLA can merge over several layers."""
 
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -9,6 +12,7 @@ from jaxtyping import Array, Float
 
 from ntklib import _chebyshev
 from ntklib.duals import AbstractDual, Erf
+from ntklib.recursion import Kernels
 
 _VARIANCE = 2.5  # the largest: with it x^2 and the series grow, and 1 - x^2 loses two bits
 _SQUARE = (2 * _VARIANCE / (1 + 2 * _VARIANCE)) ** 2  # of x, at most
@@ -44,6 +48,18 @@ def is_moderate(sigma_w: ArrayLike, sigma_b: ArrayLike, *inputs: Array | None) -
     squares = [jnp.max(jnp.mean(x * x, axis=1)) for x in inputs if x is not None]
     variances = jnp.square(sigma_w) * jnp.stack([*squares, 1.0]) + jnp.square(sigma_b)
     return jnp.all(variances <= _VARIANCE)
+
+
+def moderate_or_not(kernel: Any, x1: Array, x2: Array | None) -> Kernels:
+    """The recursion of a dense erf network, by moderate duals where all variances are moderate."""
+    moderate = eqx.tree_at(lambda kernel: kernel.dual, kernel, ModerateErf())
+    kernels: Kernels = jax.lax.cond(
+        is_moderate(kernel.sigma_w, kernel.sigma_b, x1, x2),
+        partial(moderate._recursion, unroll=4),
+        kernel._recursion,
+        *(x1, x2),
+    )
+    return kernels
 
 
 def _unit(s: Array) -> Array:

@@ -1,6 +1,5 @@
 """Dense networks: the kernel of an infinitely wide one, and its finite twin."""
 
-from functools import partial
 from itertools import pairwise
 from typing import Literal, final
 
@@ -11,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ntklib import _checks, _in_cache
-from ntklib._erf import ModerateErf, is_moderate
+from ntklib._erf import moderate_or_not
 from ntklib._zonal import evaluated, zonal
 from ntklib.duals import AbstractDual, Erf, Relu
 from ntklib.gap import inputs
@@ -132,17 +131,9 @@ class Dense(eqx.Module):
         series = zonal(self.dual, self.sigma_w, self.sigma_b, self.depth, x1.dtype)
         if series is not None and self.parameterisation == "ntk":
             return Kernels(*evaluated(series, inputs(x1, x2, dual=self.dual)))
-        if not isinstance(self.dual, Erf) or x1.dtype.itemsize == 8:  # whose series are too long
-            return self._recursion(x1, x2)
-        moderate = eqx.tree_at(lambda kernel: kernel.dual, self, ModerateErf())
-        kernels: Kernels = jax.lax.cond(
-            is_moderate(self.sigma_w, self.sigma_b, x1, x2),
-            partial(moderate._recursion, unroll=4),
-            self._recursion,
-            x1,
-            x2,
-        )
-        return kernels
+        if isinstance(self.dual, Erf) and x1.dtype.itemsize < 8:  # in float64 it would not pay
+            return moderate_or_not(self, x1, x2)
+        return self._recursion(x1, x2)
 
     def _recursion(self, x1: Array, x2: Array | None, unroll: int = 1) -> Kernels:
         K = inputs(x1, x2, dual=self.dual)
