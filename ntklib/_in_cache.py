@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -48,6 +48,7 @@ def through(kernel: Any, x1: Array, x2: Array | None, *, entries: int = 1) -> Ke
 
 
 def _in_tiles(kernel: Any, x1: Any, x2: Any, entries: int) -> Kernels:
+    _keep_memory()
     device = next(iter(jnp.asarray(x1).devices()))
     side = max(1, math.isqrt(_TILE // (entries * jnp.asarray(x1).dtype.itemsize)))
     left = _blocks(x1, side, device)
@@ -105,6 +106,16 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     raw = np.empty(-(-size // page) * page + page, np.uint8)
     start = -raw.ctypes.data % page
     return raw[start : start + size].view(dtype).reshape(shape)
+
+
+@cache
+def _keep_memory() -> None:
+    """Make glibc keep freed memory, 64 MB at most, so that the next call needs no new pages.
+
+    It keeps twice the largest block, of 32 MB at most, that it has seen freed. This one costs
+    nothing: its pages are never touched.
+    """
+    np.empty(2**25 - 2**13, np.uint8)
 
 
 def _place(
