@@ -4,8 +4,8 @@ Written so that nothing cancels, overflows or has an infinite slope at rho = 1, 
 and that exchanging the two Gaussians changes no bit.
 """
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -33,8 +33,9 @@ def angle(s11: Array, s12: Array, s22: Array, gap: Array | None = None) -> Angle
     """
     alive = (s11 > 0) & (s22 > 0)
     s11, s22 = jnp.where(s11 > 0, s11, 1.0), jnp.where(s22 > 0, s22, 1.0)
-    n, below, above = _sides(s11, s12, s22, gap)
-    unit, inverse = jax.lax.stop_gradient((n, 1 / _root(s11) * (1 / _root(s22))))
+    q1, q2 = jnp.sqrt(s11), jnp.sqrt(s22)
+    n, below, above = _sides(s11, s12, s22, q1, q2, gap)
+    unit, inverse = jax.lax.stop_gradient((n, 1 / q1 * (1 / q2)))
     sine = _root(inverse * below * (inverse * above))
     cosine, one = inverse * s12, jnp.ones_like(n, shape=())
     theta, opposite = arc(sine, cosine, one), arc(sine, -cosine, one)
@@ -52,28 +53,47 @@ def sine_minus_arc(a: Angle) -> Array:
 
 @jax.custom_jvp
 def arc(y: Array, x: Array, inverse: Array) -> Array:
-    r"""The angle of (x, y), :math:`\mathrm{atan2}(y, x)`, from the inverse of its length too.
+    r"""The angle of (x, y) where y >= 0, from the inverse of its length too.
 
-    Its error is at most 2 eps. A series of the arcsine of the smaller side, at most sqrt(1/2), in
-    its square, fitted at the Chebyshev points: XLA has no vectorised arctangent on CPUs, and a
-    division, or two, would keep it from doing all of a dual in one pass.
+    .. math:: \mathrm{atan2}(y, x) = \arcsin y \text{ or } \pi - \arcsin y
+              \text{ if } y \le |x|, \text{ else } \pi/2 - \arcsin x
+
+    Its error is at most 2 eps.
     """
-    height, width = inverse * abs(y), inverse * abs(x)
-    a = jnp.minimum(height, width)
-    rest = a * a * horner(_ARCSINE_SINGLE if _single(a) else _ARCSINE, a * a)
-    to_axis = a + a * rest
-    acute = jnp.where(height > width, jnp.pi / 2 - to_axis, to_axis)
-    upper = jnp.where(x < 0, jnp.pi - acute, acute)
-    return jnp.where(y < 0, -upper, upper)
+    y, x = inverse * y, inverse * x
+    flat = y <= abs(x)
+    angle = _arcsine(jnp.where(flat, y, x))
+    return jnp.where(flat, jnp.where(x < 0, jnp.pi - angle, angle), jnp.pi / 2 - angle)
 
 
-@arc.defjvp
+@jax.custom_jvp
+def rise(y: Array, x: Array, inverse: Array) -> Array:
+    """The angle of (x, y) where x >= 0, likewise."""
+    y, x = inverse * y, inverse * x
+    flat = abs(y) <= x
+    angle = _arcsine(jnp.where(flat, y, x))
+    return jnp.where(flat, angle, jnp.where(y < 0, angle - jnp.pi / 2, jnp.pi / 2 - angle))
+
+
+def _arcsine(a: Array) -> Array:
+    """Of at most sqrt(1/2): a series in the square, fitted at the Chebyshev points.
+
+    XLA has no vectorised arctangent on CPUs, and a division, or two, would keep it from doing all
+    of a dual in one pass.
+    """
+    return a + a * (a * a * horner(_ARCSINE_SINGLE if _single(a) else _ARCSINE, a * a))
+
+
 def _arc_slope(
-    of: tuple[Array, Array, Array], by: tuple[Array, Array, Array]
+    function: Callable[..., Array], of: tuple[Array, ...], by: tuple[Array, ...]
 ) -> tuple[Array, Array]:
     (y, x, inverse), (dy, dx, _) = of, by
     slope = inverse * x * (inverse * dy) - inverse * y * (inverse * dx)
-    return arc(y, x, inverse), slope
+    return function(y, x, inverse), slope
+
+
+arc.defjvp(partial(_arc_slope, arc))
+rise.defjvp(partial(_arc_slope, rise))
 
 
 @jax.custom_jvp
@@ -84,7 +104,7 @@ def volume(s11: Array, s12: Array, s22: Array) -> tuple[Array, Array]:
     there too, and no square overflows: all is in units of sqrt((1 + s11) (1 + s22)).
     """
     inverse, unit = inverse_extent(s11, s22), jnp.sqrt(1 + s11) * jnp.sqrt(1 + s22)
-    _, below, above = _sides(s11, s12, s22)
+    _, below, above = _sides(s11, s12, s22, _root(s11), _root(s22))
     delta = jnp.maximum(inverse * below * (inverse * above), 0.0)
     root = jnp.sqrt(inverse * (inverse * (1 + (s11 + s22))) + delta)
     return unit * root, unit * (delta / root)
@@ -107,24 +127,21 @@ def inverse_extent(s11: Array, s22: Array) -> Array:
 
 
 def _sides(
-    s11: Array, s12: Array, s22: Array, gap: Array | None = None
+    s11: Array, s12: Array, s22: Array, q1: Array, q2: Array, gap: Array | None = None
 ) -> tuple[Array, Array, Array]:
     r"""n = sqrt(s11 s22), n - s12 and n + s12, exactly 0 at equal and at opposite inputs.
 
-    Where the last two are small, they are (gap - (sqrt(s11) - sqrt(s22))^2) / 2, with the gap of
-    the opposite input for the other: then neither has a product that a compiler may round. In the
-    same way n is (s11 + s22 - (sqrt(s11) - sqrt(s22))^2) / 2 where the variances are close.
+    q1 and q2 are the roots. Where they are close, n is (s11 + s22 - (q1 - q2)^2) / 2: it has no
+    product that a compiler may round, or not. With the gap of near inputs n - s12 is
+    (gap - (q1 - q2)^2) / 2.
     """
-    q1, q2 = _root(s11), _root(s22)
-    total, radial = s11 + s22, q1 - q2
-    n = jnp.where(64 * radial * radial < total, (total - radial * radial) / 2, q1 * q2)
+    total, square = s11 + s22, (q1 - q2) ** 2
+    n = jnp.where(64 * square < total, (total - square) / 2, q1 * q2)
+    below = n - s12
     if gap is not None:  # which is worth a division: it rounds less
         radial = (s11 - s22) / (q1 + q2 + np.finfo(n.dtype).tiny)
-
-    def side(gap: Array, s12: Array) -> Array:
-        return jnp.where(4 * gap < total, (gap - radial * radial) / 2, n - s12)
-
-    return n, side(total - 2 * s12 if gap is None else gap, s12), side(total + 2 * s12, -s12)
+        below = jnp.where(4 * gap < total, (gap - radial * radial) / 2, below)
+    return n, below, n + s12
 
 
 def _root(square: Array) -> Array:

@@ -215,9 +215,8 @@ class Erf(AbstractDual):
         self, s11: Float[Array, "..."], s12: Float[Array, "..."], s22: Float[Array, "..."]
     ) -> Float[Array, "..."]:
         root, _ = _gaussians.volume(2 * s11, 2 * s12, 2 * s22)
-        return (
-            2 / jnp.pi * _gaussians.arc(2 * s12, root, _gaussians.inverse_extent(2 * s11, 2 * s22))
-        )
+        inverse = _gaussians.inverse_extent(2 * s11, 2 * s22)
+        return 2 / jnp.pi * _gaussians.rise(2 * s12, root, inverse)
 
     def derivative(
         self, s11: Float[Array, "..."], s12: Float[Array, "..."], s22: Float[Array, "..."]

@@ -9,27 +9,31 @@ import pytest
 
 from ntklib import Dense, Relu, _gaussians
 
+ARCS = [(_gaussians.arc, 0.0), (_gaussians.rise, -np.pi / 2)]  # and the first angle of each
+
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_arc_is_within_two_eps(dtype: Any, x64: None) -> None:
-    """All around the circle and close to the axes, against 64 binary digits."""
+@pytest.mark.parametrize(("arc", "first"), ARCS)
+def test_an_arc_is_within_two_eps(arc: Any, first: float, dtype: Any, x64: None) -> None:
+    """All around its half of the circle and close to the axes, against 64 binary digits."""
     rng = np.random.default_rng(0)
     close = 10.0 ** rng.uniform(-12, 0, size=20_000)
-    angle = np.concatenate([rng.uniform(-np.pi, np.pi, size=20_000), close, np.pi / 2 - close])
+    angle = rng.uniform(first, first + np.pi, size=20_000)
+    angle = np.concatenate([angle, close, first + np.pi - close])
     y, x = np.sin(angle).astype(dtype), np.cos(angle).astype(dtype)
     exact = np.arctan2(np.longdouble(y), np.longdouble(x))
     inverse = jnp.asarray((1 / np.hypot(np.longdouble(y), np.longdouble(x))).astype(dtype))
-    error = np.asarray(_gaussians.arc(jnp.asarray(y), jnp.asarray(x), inverse)) / exact - 1
+    error = np.asarray(arc(jnp.asarray(y), jnp.asarray(x), inverse)) / exact - 1
     assert np.abs(error).max() < 2 * np.finfo(dtype).eps
 
 
-@pytest.mark.parametrize(("y", "x"), [(0.6, 0.8), (0.8, -0.6), (-0.28, 0.96), (0.0, 1.0)])
-def test_the_slope_of_the_arc(y: float, x: float, x64: None) -> None:
-    def arc(y: Any, x: Any) -> Any:
-        return _gaussians.arc(y, x, 1 / jnp.sqrt(x * x + y * y))
-
+@pytest.mark.parametrize("angle", [0.0, 0.4, 1.1, np.pi / 2, 2.2, 3.0])
+@pytest.mark.parametrize(("arc", "first"), ARCS)
+def test_the_slope_of_an_arc(arc: Any, first: float, angle: float, x64: None) -> None:
+    y, x = np.sin(first + angle), np.cos(first + angle)
     for order in (jax.grad, jax.hessian):
-        ours, theirs = order(arc, argnums=(0, 1)), order(jnp.arctan2, argnums=(0, 1))
+        ours = order(lambda y, x: arc(y, x, 1 / jnp.sqrt(x * x + y * y)), argnums=(0, 1))
+        theirs = order(jnp.arctan2, argnums=(0, 1))
         np.testing.assert_allclose(ours(y, x), theirs(y, x), atol=1e-14)
 
 
