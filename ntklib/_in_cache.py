@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -15,10 +16,12 @@ from jaxtyping import Array
 from ntklib._grams import concrete
 from ntklib.recursion import Kernels
 
+Place = tuple[int, int]  # of a tile
 Step = TypeVar("Step", bound=Callable[..., Any])
 
 _TILE = 2 * 10**6  # bytes of each array of a tile, at most
-_WAVE = 4  # tiles of one entry a pair that are computed before they are copied
+_RUN = 10  # tiles of one program, at most
+_WAVE = 4  # programs that are run before their tiles are copied
 _PAGE = 2**21  # bytes of a large page
 _PAYS = 2**20  # entries: below, a call takes less time than to compile its tiles
 
@@ -54,21 +57,43 @@ def _in_tiles(kernel: Any, x1: Any, x2: Any, entries: int) -> Kernels:
     left = _blocks(x1, side, device)
     right = left if x2 is None else _blocks(x2, side, device)
     shape = len(x1), len(x1 if x2 is None else x2)
-    places = [(i, j) for i, j in np.ndindex(len(left), len(right)) if x2 is not None or i <= j]
+    places = list(np.ndindex(len(left), len(right)))
+    own = [(i, i) for i, j in places if x2 is None and i == j]
+    others = [(i, j) for i, j in places if x2 is not None or i < j]
+    runs = _runs(own, min(entries, _RUN)) + _runs(others, min(entries, _RUN))
     whole: Any = None
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(places), _WAVE * entries):
-            some = places[start : start + _WAVE * entries]
-            pairs = [(left[i], None if x2 is None and i == j else right[j]) for i, j in some]
-            tiles = [_tile(kernel, *pair) for pair in pairs]
-            whole = whole or jax.tree.map(lambda leaf: aligned(shape, leaf.dtype), tiles[0])
-            jax.block_until_ready(tiles)  # type: ignore[no-untyped-call]
-            list(pool.map(partial(_place, some, symmetric=x2 is None), whole, *tiles))
+    for start in range(0, len(runs), _WAVE):
+        some = runs[start : start + _WAVE]
+        tiles = [_tiles(kernel, *_sides(run, left, right, x2 is None)) for run in some]
+        whole = whole or jax.tree.map(lambda leaf: aligned(shape, leaf.dtype), tiles[0])
+        jax.block_until_ready(tiles)  # type: ignore[no-untyped-call]
+        list(_copiers().map(partial(_place, some, symmetric=x2 is None), whole, *tiles))
     result: Kernels = jax.device_put(whole, device)
     return result
 
 
+def _runs(places: list[Place], most: int) -> list[list[Place]]:
+    """The places in runs of equal length, so that one program does for all."""
+    length = max((k for k in range(1, most + 1) if len(places) % k == 0), default=1)
+    return [places[start : start + length] for start in range(0, len(places), length)]
+
+
+def _sides(
+    run: list[Place], left: list[Array], right: list[Array], symmetric: bool
+) -> tuple[list[Array], list[Array] | None]:
+    """The inputs of a run's tiles; those on the diagonal have one side."""
+    own = symmetric and all(i == j for i, j in run)
+    return [left[i] for i, _ in run], None if own else [right[j] for _, j in run]
+
+
 @wide
+def _tiles(kernel: Any, left: list[Array], right: list[Array] | None) -> Kernels:
+    """A run, tile by tile in one program: a small tile would take a fifth longer in its own."""
+    sides = jnp.stack(left), None if right is None else jnp.stack(right)
+    tiles: Kernels = jax.lax.map(lambda pair: _tile(kernel, *pair), sides)
+    return tiles
+
+
 def _tile(kernel: Any, x1: Array, x2: Array | None) -> Kernels:
     if x2 is not None or len(x1) == 1:
         tile: Kernels = kernel._tile(x1, x2)
@@ -118,14 +143,19 @@ def _keep_memory() -> None:
     np.empty(2**25 - 2**13, np.uint8)
 
 
-def _place(
-    places: list[tuple[int, int]], whole: np.ndarray, *tiles: Array, symmetric: bool
-) -> None:
+@cache
+def _copiers() -> ThreadPoolExecutor:
+    """Two threads for good: to start them takes as long as to copy a small matrix."""
+    return ThreadPoolExecutor(2)
+
+
+def _place(runs: list[list[Place]], whole: np.ndarray, *tiles: Array, symmetric: bool) -> None:
     """The tiles into the whole, and their mirror images."""
-    for (i, j), tile in zip(places, tiles, strict=True):
+    each = (tile for run in tiles for tile in np.asarray(run))
+    for (i, j), tile in zip(chain(*runs), each, strict=True):
         top, left = i * tile.shape[0], j * tile.shape[1]
         height, width = min(len(tile), len(whole) - top), min(tile.shape[1], whole.shape[1] - left)
-        values = np.asarray(tile)[:height, :width]
+        values = tile[:height, :width]
         whole[top : top + height, left : left + width] = values
         if symmetric and i != j:
             whole[left : left + width, top : top + height] = values.T

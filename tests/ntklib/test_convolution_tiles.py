@@ -64,8 +64,8 @@ def test_tiles_are_the_plain_recursion(name: str, dtype: type, x64: None) -> Non
 def test_tiles_are_used_where_values_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel, x = Convolution(2, readout="pool"), jnp.asarray(images(3, 2, 2, 1), jnp.float32)
     expected = kernel(x).ntk
-    monkeypatch.delattr(_in_cache, "_tile")
-    with pytest.raises(NameError, match="_tile"):
+    monkeypatch.delattr(_in_cache, "_tiles")
+    with pytest.raises(NameError, match="_tiles"):
         kernel(x)
     np.testing.assert_allclose(jax.jit(kernel)(x).ntk, expected, rtol=1e-5)
     batches = jax.vmap(lambda one: kernel(one[None]).ntk[0, 0])(x)

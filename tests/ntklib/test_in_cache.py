@@ -65,13 +65,21 @@ def test_a_gram_matrix_is_exactly_symmetric() -> None:
         np.testing.assert_array_equal(k, k.T)
 
 
+@pytest.mark.parametrize(("count", "length"), [(0, 0), (1, 1), (10, 10), (11, 1), (15, 5), (28, 7)])
+def test_runs_of_tiles_are_of_equal_length(count: int, length: int) -> None:
+    places = [(i, i) for i in range(count)]
+    runs = _in_cache._runs(places, 10)
+    assert [place for run in runs for place in run] == places
+    assert {len(run) for run in runs} == ({length} if count else set())
+
+
 def test_traced_inputs_take_the_plain_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
     x = jnp.asarray(points(6))
     expected = Dense(3)(x).ntk
-    monkeypatch.delattr(_in_cache, "_tile")
+    monkeypatch.delattr(_in_cache, "_tiles")
     np.testing.assert_allclose(jax.jit(Dense(3))(x).ntk, expected, rtol=1e-5)
     assert np.isfinite(jax.grad(lambda s: Dense(3, sigma_w=s)(x).ntk.sum())(1.4))
-    with pytest.raises(NameError, match="_tile"):
+    with pytest.raises(NameError, match="_tiles"):
         Dense(3)(x)
 
 
