@@ -131,17 +131,17 @@ def _sides(
 ) -> tuple[Array, Array, Array]:
     r"""n = sqrt(s11 s22), n - s12 and n + s12, exactly 0 at equal and at opposite inputs.
 
-    q1 and q2 are the roots. Where they are close, n is (s11 + s22 - (q1 - q2)^2) / 2: it has no
-    product that a compiler may round, or not. With the gap of near inputs n - s12 is
-    (gap - (q1 - q2)^2) / 2.
+    q1 and q2 are the roots. Where n - s12 is small, it is (gap - (q1 - q2)^2) / 2, which has no
+    product that a compiler may round, or not, and loses least where the norms differ. In the same
+    way n is (s11 + s22 - (q1 - q2)^2) / 2 where the roots are close.
     """
-    total, square = s11 + s22, (q1 - q2) ** 2
-    n = jnp.where(64 * square < total, (total - square) / 2, q1 * q2)
-    below = n - s12
-    if gap is not None:  # which is worth a division: it rounds less
+    total, radial = s11 + s22, q1 - q2
+    n = jnp.where(64 * radial * radial < total, (total - radial * radial) / 2, q1 * q2)
+    if gap is None:
+        gap = total - 2 * s12
+    else:  # which is worth a division: it rounds less
         radial = (s11 - s22) / (q1 + q2 + np.finfo(n.dtype).tiny)
-        below = jnp.where(4 * gap < total, (gap - radial * radial) / 2, below)
-    return n, below, n + s12
+    return n, jnp.where(4 * gap < total, (gap - radial * radial) / 2, n - s12), n + s12
 
 
 def _root(square: Array) -> Array:

@@ -48,6 +48,20 @@ def test_exchange_changes_no_bit() -> None:
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("most", [1.1, 2.0])
+def test_nearly_parallel_inputs_of_other_norms_lose_less_than_an_eps(most: float) -> None:
+    """Of n - s12, in units of n; the root of it is the angle. From n itself it would lose more."""
+    rng = np.random.default_rng(0)
+    s11 = rng.uniform(0.5, 2, size=20_000).astype(np.float32)
+    s22 = (s11 * rng.uniform(1, most, size=s11.size)).astype(np.float32)
+    n = np.sqrt(np.longdouble(s11) * np.longdouble(s22))
+    s12 = (n * (1 - 1e-5 * rng.random(s11.size))).astype(np.float32)
+    a, b, c = (jnp.asarray(s) for s in (s11, s12, s22))
+    _, below, _ = _gaussians._sides(a, b, c, jnp.sqrt(a), jnp.sqrt(c))
+    error = (np.asarray(below, np.longdouble) - (n - s12)) / n
+    assert np.abs(error).max() < 0.9 * np.finfo(np.float32).eps
+
+
 @pytest.mark.parametrize("ratio", [1e-3, 1e-8])
 def test_norms_far_apart_keep_their_angle(ratio: float) -> None:
     """In float32. From the gap alone, about 1, the angle would lose 1 / sqrt(ratio) eps."""
