@@ -62,8 +62,8 @@ def arc(y: Array, x: Array, inverse: Array) -> Array:
     """
     y, x = inverse * y, inverse * x
     flat = y <= abs(x)
-    angle = _arcsine(jnp.where(flat, y, x))
-    return jnp.where(flat, jnp.where(x < 0, jnp.pi - angle, angle), jnp.pi / 2 - angle)
+    small = _arcsine(jnp.where(flat, y, x))
+    return jnp.where(flat, jnp.where(x < 0, jnp.pi - small, small), jnp.pi / 2 - small)
 
 
 @jax.custom_jvp
@@ -71,8 +71,8 @@ def rise(y: Array, x: Array, inverse: Array) -> Array:
     """The angle of (x, y) where x >= 0, likewise."""
     y, x = inverse * y, inverse * x
     flat = abs(y) <= x
-    angle = _arcsine(jnp.where(flat, y, x))
-    return jnp.where(flat, angle, jnp.where(y < 0, angle - jnp.pi / 2, jnp.pi / 2 - angle))
+    small = _arcsine(jnp.where(flat, y, x))
+    return jnp.where(flat, small, jnp.where(y < 0, small - jnp.pi / 2, jnp.pi / 2 - small))
 
 
 def _arcsine(a: Array) -> Array:

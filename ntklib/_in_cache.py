@@ -58,16 +58,18 @@ def _in_tiles(kernel: Any, x1: Any, x2: Any, entries: int) -> Kernels:
     right = left if x2 is None else _blocks(x2, side, device)
     shape = len(x1), len(x1 if x2 is None else x2)
     places = list(np.ndindex(len(left), len(right)))
-    own = [(i, i) for i, j in places if x2 is None and i == j]
+    own = [(i, i) for i, j in places if x2 is None and i == j]  # of one side
     others = [(i, j) for i, j in places if x2 is not None or i < j]
-    runs = _runs(own, min(entries, _RUN)) + _runs(others, min(entries, _RUN))
+    most = min(entries, _RUN)
+    runs = [(run, None) for run in _runs(own, most)] + [(run, right) for run in _runs(others, most)]
     whole: Any = None
     for start in range(0, len(runs), _WAVE):
         some = runs[start : start + _WAVE]
-        tiles = [_tiles(kernel, *_sides(run, left, right, x2 is None)) for run in some]
+        tiles = [_tiles(kernel, *_inputs(run, left, other)) for run, other in some]
         whole = whole or jax.tree.map(lambda leaf: aligned(shape, leaf.dtype), tiles[0])
         jax.block_until_ready(tiles)  # type: ignore[no-untyped-call]
-        list(_copiers().map(partial(_place, some, symmetric=x2 is None), whole, *tiles))
+        done = list(chain.from_iterable(run for run, _ in some))
+        list(_copiers().map(partial(_place, done, symmetric=x2 is None), whole, *tiles))
     result: Kernels = jax.device_put(whole, device)
     return result
 
@@ -78,12 +80,11 @@ def _runs(places: list[Place], most: int) -> list[list[Place]]:
     return [places[start : start + length] for start in range(0, len(places), length)]
 
 
-def _sides(
-    run: list[Place], left: list[Array], right: list[Array], symmetric: bool
+def _inputs(
+    run: list[Place], left: list[Array], right: list[Array] | None
 ) -> tuple[list[Array], list[Array] | None]:
-    """The inputs of a run's tiles; those on the diagonal have one side."""
-    own = symmetric and all(i == j for i, j in run)
-    return [left[i] for i, _ in run], None if own else [right[j] for _, j in run]
+    """Of a run's tiles: the blocks on the left, and on the right."""
+    return [left[i] for i, _ in run], right and [right[j] for _, j in run]
 
 
 @wide
@@ -149,10 +150,10 @@ def _copiers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2)
 
 
-def _place(runs: list[list[Place]], whole: np.ndarray, *tiles: Array, symmetric: bool) -> None:
-    """The tiles into the whole, and their mirror images."""
-    each = (tile for run in tiles for tile in np.asarray(run))
-    for (i, j), tile in zip(chain(*runs), each, strict=True):
+def _place(places: list[Place], whole: np.ndarray, *runs: Array, symmetric: bool) -> None:
+    """The tiles of some runs into the whole, and their mirror images."""
+    tiles = (tile for run in runs for tile in np.asarray(run))
+    for (i, j), tile in zip(places, tiles, strict=True):
         top, left = i * tile.shape[0], j * tile.shape[1]
         height, width = min(len(tile), len(whole) - top), min(tile.shape[1], whole.shape[1] - left)
         values = tile[:height, :width]
