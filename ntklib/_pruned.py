@@ -52,9 +52,11 @@ def pruned(mixings: list[GraphonMixing], dual: AbstractDual, dtype: Any) -> Prun
     The next layer sums over them. After a layer of one site the next has rank one, so that a dense
     input layer makes all of a homogeneous network one site.
     """
+    convert: Any = jnp.asarray
     if concrete(*jax.tree.leaves(mixings)):
+        convert = np.asarray  # nothing runs on a device before the recursion does
         homogeneous = isinstance(dual, Relu | LeakyRelu | Linear) and not mixings[0].sigma_b
-        first, *others = jax.tree.map(lambda leaf: _cast(np.asarray, leaf, float), mixings)
+        first, *others = _cast(np.asarray, mixings, float)
         mixings = []
         for second in others:
             first, second = _merged(first, second, homogeneous=homogeneous)
@@ -62,12 +64,12 @@ def pruned(mixings: list[GraphonMixing], dual: AbstractDual, dtype: Any) -> Prun
             first = _map(second, _multiplied)
         mixings.append(first)
     # The matrices take the inputs' precision: they must not widen it.
-    return Pruned(jax.tree.map(lambda leaf: _cast(jnp.asarray, leaf, dtype), mixings), dual)
+    return Pruned(_cast(convert, mixings, dtype), dual)
 
 
-def _cast(convert: Any, leaf: Any, dtype: Any) -> Any:
+def _cast(convert: Any, mixings: Any, dtype: Any) -> Any:
     """Arrays converted; plain numbers stay exact until they are squared."""
-    return leaf if isinstance(leaf, float) else convert(leaf, dtype)
+    return jax.tree.map(lambda a: a if isinstance(a, float) else convert(a, dtype), mixings)
 
 
 def _merged(
