@@ -23,6 +23,7 @@ _TILE = 2 * 10**6  # bytes of each array of a tile, at most
 _RUN = 10  # tiles of one program, at most
 _WAVE = 4  # programs that are run before their tiles are copied
 _PAGE = 2**21  # bytes of a large page
+_KEPT = 2**25 - 2**13  # bytes of a block that glibc can keep for later when it is freed, at most
 _PAYS = 2**20  # entries: below, a call takes less time than to compile its tiles
 
 
@@ -125,10 +126,10 @@ def _blocks(x: Any, side: int, device: jax.Device) -> list[Array]:
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array that JAX takes as it is: it copies what does not begin at a multiple of 64 bytes.
 
-    Large ones take whole large pages, which a system is quicker to give.
+    Those too large to be kept take whole large pages, which a system is quicker to give.
     """
     size = math.prod(shape) * dtype.itemsize
-    page = _PAGE if size >= 2 * _PAGE else 64
+    page = 64 if size + 2 * 64 <= _KEPT else _PAGE
     raw = np.empty(-(-size // page) * page + page, np.uint8)
     start = -raw.ctypes.data % page
     return raw[start : start + size].view(dtype).reshape(shape)
@@ -138,10 +139,10 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 def _keep_memory() -> None:
     """Make glibc keep freed memory, 64 MB at most, so that the next call needs no new pages.
 
-    It keeps twice the largest block, of 32 MB at most, that it has seen freed. This one costs
-    nothing: its pages are never touched.
+    It keeps twice the largest block that it has seen freed. This one costs nothing: its pages are
+    never touched.
     """
-    np.empty(2**25 - 2**13, np.uint8)
+    np.empty(_KEPT, np.uint8)
 
 
 @cache
