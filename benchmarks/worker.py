@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,19 +74,24 @@ class Answers:
         before = resident("VmRSS")
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-        seconds, peak = self.time(0.0), resident("VmHWM")
+        start = time.perf_counter()
+        self.call()
+        seconds, peak = time.perf_counter() - start, resident("VmHWM")
         return {"first": seconds, "memory": None if before is None else (peak or before) - before}
 
-    def time(self, least: float = SPAN) -> float:
-        """Seconds of a call, its result ready: the mean of as many as take `least` together.
+    def time(self) -> float:
+        """Seconds of a call, its result ready: the median of as many as take `SPAN` together.
 
-        A core that has just been idle is slow for the first milliseconds.
+        Before them one that does not count: a core that has just been idle is slow for a while,
+        and a virtual machine may have given back the memory that was not in use.
         """
-        calls, start = 0, time.perf_counter()
-        while not calls or time.perf_counter() - start < least:
+        self.call()
+        times, end = [], time.perf_counter() + SPAN
+        while not times or time.perf_counter() < end:
+            start = time.perf_counter()
             self.call()
-            calls += 1
-        return (time.perf_counter() - start) / calls
+            times.append(time.perf_counter() - start)
+        return median(times)
 
     def check(self) -> list[Any]:
         """The numbers of the result that the exact ones are compared with."""
