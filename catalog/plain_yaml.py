@@ -1,4 +1,4 @@
-"""YAML as data alone: no anchors and aliases, no tags, no merging, and not deep."""
+"""YAML as data alone: no anchors, aliases, tags or merging, not deep, and numbers in digits."""
 
 import re
 from typing import Any
@@ -29,7 +29,12 @@ class _Plain(Composer):
             rule = f"this is nested deeper than {DEEPEST} levels"
         if rule:
             raise ComposerError(None, None, rule, event.start_mark)
-        return super().compose_node(parent, index)
+        node = super().compose_node(parent, index)
+        number = node.tag == "tag:yaml.org,2002:int"
+        if number and not re.fullmatch("-?(0|[1-9][0-9]*)", node.value):
+            rule = f"the number {node.value} is not in digits alone"
+            raise ComposerError(None, None, rule, event.start_mark)
+        return node
 
 
 def yaml() -> YAML:
