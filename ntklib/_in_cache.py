@@ -52,7 +52,7 @@ def through(kernel: Any, x1: Array, x2: Array | None, *, entries: int = 1) -> Ke
 
 
 def _in_tiles(kernel: Any, x1: Any, x2: Any, entries: int) -> Kernels:
-    _keep_memory()
+    keep_memory()
     device = next(iter(jnp.asarray(x1).devices()))
     side = max(1, math.isqrt(_TILE // (entries * jnp.asarray(x1).dtype.itemsize)))
     left = _blocks(x1, side, device)
@@ -136,7 +136,7 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 @cache
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Make glibc keep freed memory, 64 MB at most, so that the next call needs no new pages.
 
     It keeps twice the largest block that it has seen freed. This one costs nothing: its pages are

@@ -8,7 +8,6 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +15,7 @@ from jaxtyping import Array
 
 from ntklib import _sparse
 from ntklib._grams import concrete
-from ntklib._in_cache import aligned, on_one_cpu, wide
+from ntklib._in_cache import aligned, keep_memory, on_one_cpu, wide
 from ntklib.cochains import Cochains
 from ntklib.duals import AbstractDual
 from ntklib.recursion import Kernels, both_duals
@@ -24,19 +23,35 @@ from ntklib.recursion import Kernels, both_duals
 _PAYS = 2**18  # pairs of edges: below, a call takes no longer with dense operators
 _FILLED = 1 / 8  # of an operator's entries: with more, it is quicker as a dense one
 _PANEL = 64  # rows that go through an operator together
-_TILE = 160_000  # entries that go through a nonlinearity together, about
-_LINE = 16  # as many rows, or a multiple, begin where JAX can take them as they are: see `aligned`
+_TILE = 384  # rows, and columns, that go through a nonlinearity together
 
 
 class _Side:
-    """A complex: features, operators, and the variances of its edges before each nonlinearity."""
+    """A complex: its operators, and what it brings before each nonlinearity: its variances.
+
+    Before the first it also brings the rows whose inner products are Sigma: (P X, 1), weighted.
+    """
 
     def __init__(self, kernel: Any, x: Cochains, index: int) -> None:
         one = x.complexes[index]
         self.X = np.asarray(x.X)[index, : len(one.edges)]
         self.P = _sparse.operators(one, kernel.propagation)
         self.stays = [_sparse.identity(len(one.edges))]
-        self.variances: list[np.ndarray] = []
+        self.before: list[list[np.ndarray]] = []
+
+    def enter(self, kernel: Any) -> None:
+        """Through the first layer; rounded once."""
+        P = self.P if kernel._propagates()[0] else self.stays
+        scale = (
+            float(kernel.sigma_w) / (self.X.shape[1] if kernel.convention.feat_div else 1) ** 0.5
+        )
+        ones = np.full((len(self.X), 1), float(kernel.sigma_b))
+        Z = np.hstack([*(scale * (p @ self.X.astype(float)) for p in P), ones])
+        Z = Z.astype(self.X.dtype)
+        v = np.empty(len(Z), Z.dtype)
+        for part in _parts(len(Z)):  # by the products that give the covariances of duplicates
+            v[part] = np.diagonal(_gram(Z[part], Z[part]))
+        self.before = [[Z, v]]
 
 
 def through(kernel: Any, x1: Cochains, x2: Cochains | None) -> Kernels:
@@ -49,10 +64,13 @@ def through(kernel: Any, x1: Cochains, x2: Cochains | None) -> Kernels:
     if not left:
         plain: Kernels = kernel._recursion(x1, x2)
         return plain
+    keep_memory()
     blocks: list[list[Any]] = [[None] * len(right) for _ in left]
     with ThreadPoolExecutor(os.cpu_count()) as pool, jax.ensure_compile_time_eval():
-        for side in left + right if x2 is not None else []:
-            _between(kernel, side, side, pool, count=1)  # for its variances
+        for side in left if x2 is None else left + right:
+            side.enter(kernel)
+            if x2 is not None and kernel.depth > 2:
+                _between(kernel, side, side, pool, count=1)  # for its variances
         pairs = product(range(len(left)), range(len(right)))
         for i, j in sorted(pairs, key=lambda pair: pair[0] != pair[1]):  # variances come first
             if x2 is not None or i <= j:
@@ -86,64 +104,80 @@ def _sides(kernel: Any, x1: Cochains, x2: Cochains | None) -> tuple[list[_Side],
 def _between(kernel: Any, a: _Side, b: _Side, pool: Any, count: int = 2) -> list[np.ndarray]:
     """Sigma and Theta, or Sigma alone, between the edges of two complexes."""
     scale, bias = float(kernel.sigma_w) ** 2, float(kernel.sigma_b) ** 2
-    now, then = ([aligned((len(a.X), len(b.X)), a.X.dtype) for _ in range(count)] for _ in range(2))
-    for index, propagates in enumerate(kernel._propagates()):
+    M, K = ([aligned((len(a.X), len(b.X)), a.X.dtype) for _ in range(count)] for _ in range(2))
+    _, *others = kernel._propagates()
+    first = partial(_first, kernel.dual if others else None, count)
+    _by_tiles(first, a.before[0], b.before[0], [], out=M, symmetric=a is b)
+    for index, propagates in enumerate(others):
+        if index:
+            step = partial(_activate, kernel.dual)
+            _by_tiles(step, a.before[index], b.before[index], K, out=M, symmetric=a is b)
         P, Q = (side.P if propagates else side.stays for side in (a, b))
-        if index == 0:
-            Z, W = _features(kernel, a, P), _features(kernel, b, Q)
-            _by_rows(partial(_gram, W, np.asarray(bias, W.dtype)), [Z], len(W), out=now[:1])
-            K = now[:1] * count  # in the first layer Theta is Sigma
-        else:
-            v, w = a.variances[index - 1], b.variances[index - 1]
-            step = partial(_activate, kernel.dual, w)
-            _by_rows(step, [v, *K], len(w), out=then)
-            P, Q = (
-                [(s * one).astype(a.X.dtype) for one in ones] for s, ones in ((1, P), (scale, Q))
-            )
-            _propagate(P, Q, then, bias, pool, out=now, symmetric=a is b)
-            K = now
+        P, Q = ([(s * p).astype(a.X.dtype) for p in ones] for s, ones in ((1, P), (scale, Q)))
+        _propagate(P, Q, M, bias, pool, out=K, symmetric=a is b)
         if a is b:
-            a.variances.append(K[0].diagonal().copy())
-    return K
+            a.before.append([K[0].diagonal().copy()])
+    return K if others else M
 
 
-def _features(kernel: Any, side: _Side, P: list[Any]) -> np.ndarray:
-    """The rows whose products are Sigma after the first layer; rounded once."""
-    d = side.X.shape[1] if kernel.convention.feat_div else 1
-    Z = np.hstack([p @ side.X.astype(float) for p in P])
-    Z *= float(kernel.sigma_w) / d**0.5
-    return Z.astype(side.X.dtype)
-
-
-def _by_rows(
-    step: Callable[..., list[Array]], arrays: list[np.ndarray], width: int, out: list[np.ndarray]
+def _by_tiles(
+    step: Callable[..., list[Array]],
+    left: list[np.ndarray],
+    right: list[np.ndarray],
+    K: list[np.ndarray],
+    out: list[np.ndarray],
+    symmetric: bool,
 ) -> None:
-    """`step` of some rows of the arrays at a time, into the same rows."""
-    height = min(len(arrays[0]), max(1, _TILE // width // _LINE) * _LINE)
-    pending: deque[tuple[slice, list[Array]]] = deque()
-    for top in range(0, len(arrays[0]), height):
-        top = min(top, len(arrays[0]) - height)  # the last two overlap: one program does for all
-        rows = slice(top, top + height)
-        pending.append((rows, step(*(array[rows] for array in arrays))))
+    """`step` of some rows, some columns and what is between them, at half the work if symmetric."""
+    pending: deque[tuple[slice, slice, list[Array]]] = deque()
+    for rows, columns in product(_parts(len(left[0])), _parts(len(right[0]))):
+        if symmetric and columns.start < rows.start:
+            continue
+        between = (k[rows, columns] for k in K)
+        tile = step(*(one[rows] for one in left), *(one[columns] for one in right), *between)
+        pending.append((rows, columns, tile))
         if len(pending) > 2:  # some are computed while one is copied
-            _place(out, *pending.popleft())
+            _place(out, *pending.popleft(), symmetric=symmetric)
     while pending:
-        _place(out, *pending.popleft())
+        _place(out, *pending.popleft(), symmetric=symmetric)
 
 
-def _place(out: list[np.ndarray], rows: slice, blocks: list[Array]) -> None:
-    for whole, block in zip(out, blocks, strict=True):
-        whole[rows] = block
+def _parts(length: int) -> list[slice]:
+    """Of equal length, so that one program does for all: the last two overlap."""
+    size = min(_TILE, length)
+    tops = (min(top, length - size) for top in range(0, length, size))
+    return [slice(top, top + size) for top in tops]
 
 
-@eqx.filter_jit
-def _gram(W: Any, bias: Any, Z: Any) -> list[Array]:
-    """By JAX: the threads of NumPy's product would go on spinning for a while."""
-    return [jnp.matmul(Z, W.T, precision="highest") + bias]
+def _place(
+    out: list[np.ndarray], rows: slice, columns: slice, tile: list[Array], symmetric: bool
+) -> None:
+    for whole, block in zip(out, tile, strict=True):
+        values = np.asarray(block)
+        whole[rows, columns] = values
+        if symmetric and rows != columns:
+            whole[columns, rows] = values.T
+
+
+@jax.jit
+def _gram(Z: Any, W: Any) -> Array:
+    Sigma: Array = jnp.matmul(Z, W.T, precision="highest")
+    return Sigma
 
 
 @wide
-def _activate(dual: AbstractDual, w: Any, v: Any, *K: Any) -> list[Array]:
+def _first(dual: AbstractDual | None, count: int, Z: Any, v: Any, W: Any, w: Any) -> list[Array]:
+    """The first layer, where Theta is Sigma, and the nonlinearity after it, if any."""
+    K = [_gram(Z, W)] * count
+    return K if dual is None else _after(dual, v, w, *K)
+
+
+@wide
+def _activate(dual: AbstractDual, v: Any, w: Any, *K: Any) -> list[Array]:
+    return _after(dual, v, w, *K)
+
+
+def _after(dual: AbstractDual, v: Array, w: Array, *K: Array) -> list[Array]:
     """`recursion.activate`."""
     value, slope = both_duals(dual, v[:, None], K[0], w[None, :])
     return [value, *(slope * Theta for Theta in K[1:])]

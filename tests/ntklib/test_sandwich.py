@@ -49,12 +49,11 @@ KERNELS = [
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Always sparse; panels of three edges, nonlinearities on some twenty pairs at a time."""
+    """Always sparse; panels of three edges, nonlinearities on five by five pairs at a time."""
     monkeypatch.setattr(_sandwich, "_PAYS", 1)
     monkeypatch.setattr(_sandwich, "_FILLED", 1.0)
     monkeypatch.setattr(_sandwich, "_PANEL", 3)
-    monkeypatch.setattr(_sandwich, "_TILE", 20)
-    monkeypatch.setattr(_sandwich, "_LINE", 1)
+    monkeypatch.setattr(_sandwich, "_TILE", 5)
 
 
 def on(*complexes: SimplicialComplex, dtype: Any = np.float32, d: int = 3) -> Cochains:
@@ -99,9 +98,27 @@ def test_nothing_propagates_is_zero_and_not_nan() -> None:
     assert abs(P).sum() == 0
 
 
-def test_a_gram_matrix_is_exactly_symmetric() -> None:
-    for k in Simplicial(3)(on(HOLED, SMALL)):
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_gram_matrix_is_exactly_symmetric(depth: int) -> None:
+    for k in Simplicial(depth)(on(HOLED, SMALL)):
         np.testing.assert_array_equal(k, k.T)
+
+
+@pytest.mark.parametrize("tile", [5, 384])
+@pytest.mark.parametrize("depth", [2, 3])
+def test_duplicates_keep_their_accuracy(
+    depth: int, tile: int, monkeypatch: pytest.MonkeyPatch, x64: None
+) -> None:
+    """Edges with equal features, in one complex and in two: the dual of ReLU jumps at none."""
+    monkeypatch.setattr(_sandwich, "_TILE", tile)
+    one = grid(5)
+    X = np.random.default_rng(0).normal(size=(len(one.edges), 16)).astype(np.float32)
+    X[1::2] = X[:-1:2]
+    kernel = Simplicial(depth, Propagation(1.0, 0.0, 0.0, normalise="raw"), sigma_b=0.1)
+    x, same = (Cochains.of([one], [jnp.asarray(X)]) for _ in range(2))
+    exact = kernel(Cochains.of([one], [jnp.asarray(X, np.float64)])).ntk
+    for k in (kernel(x).ntk, kernel(x, same).ntk):
+        np.testing.assert_allclose(k, exact, rtol=0, atol=1e-6 * float(exact.max()))
 
 
 def test_never_dense(monkeypatch: pytest.MonkeyPatch) -> None:
