@@ -109,7 +109,7 @@ GROWTHS = (
         NEURAL_TANGENTS,
         "P",
         "side",
-        (4, 6, 8, 12),
+        (8, 10, 12, 16),
         {"n": 16, "hidden": 3, "dtype": "float32"},
     ),
 )

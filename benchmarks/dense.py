@@ -133,8 +133,8 @@ ROWS = (
     _row("dense ReLU, n = 2000, L = 3, float64", {}, SCIKIT_NTK, dtype="float64"),
     _row("dense ReLU, n = 2000, L = 3, float32", {}, Peer("NumPy", "numpy")),
 )
-_SIZES = {"n": 1000, "d": 784, "hidden": 3, "dtype": "float32"}
+_SIZES = {"n": 2000, "d": 784, "hidden": 3, "dtype": "float32"}
 GROWTHS = (
-    Growth("inputs", "dense", NEURAL_TANGENTS, "n", "n", (500, 1000, 2000, 4000), _SIZES),
+    Growth("inputs", "dense", NEURAL_TANGENTS, "n", "n", (1250, 2500, 5000, 10000), _SIZES),
     Growth("hidden layers", "dense", NEURAL_TANGENTS, "L", "hidden", (2, 4, 8, 16), _SIZES),
 )

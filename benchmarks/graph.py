@@ -123,5 +123,5 @@ ROWS = (
     ),
 )
 GROWTHS = (
-    Growth("graphs", "graph", KRONECKER, "n", "n", (10, 20, 40, 80), {**_SIZES, "blocks": 3}),
+    Growth("graphs", "graph", KRONECKER, "n", "n", (20, 40, 80, 160), {**_SIZES, "blocks": 3}),
 )

@@ -144,4 +144,6 @@ ROWS = (
         {"ratio": 2},
     ),
 )
-GROWTHS = (Growth("positions", "graphon", NUMPY, "K", "K", (16, 32, 64, 128), {**_BIAS, "n": 150}),)
+GROWTHS = (
+    Growth("positions", "graphon", NUMPY, "K", "K", (64, 128, 256, 512), {**_BIAS, "n": 150}),
+)

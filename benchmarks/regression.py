@@ -73,4 +73,4 @@ ROWS = (
         {"ratio": 1.3, "error": 1e-9},
     ),
 )
-GROWTHS = (Growth("equations", "regression", CHOLESKY, "n", "n", (500, 1000, 2000, 4000), _SIZES),)
+GROWTHS = (Growth("equations", "regression", CHOLESKY, "n", "n", (1000, 2000, 4000, 8000), _SIZES),)

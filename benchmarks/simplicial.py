@@ -105,4 +105,4 @@ def work(vertices: int, dtype: str) -> dict[str, float]:
 _SIZES = {"vertices": 1670, "dtype": "float32"}
 _NAME = "TopoNTK, 5000 edges, one hidden layer, float32"
 ROWS = (Row(_NAME, "simplicial", CSR, _SIZES, {"vertices": 60}, {"ratio": 2}),)
-GROWTHS = (Growth("vertices", "simplicial", CSR, "V", "vertices", (80, 160, 320, 640), _SIZES),)
+GROWTHS = (Growth("vertices", "simplicial", CSR, "V", "vertices", (400, 800, 1600, 3200), _SIZES),)
